@@ -1,0 +1,94 @@
+# Shared-memory communication between processes, in C. `make help` lists the targets.
+#
+# Every program is one .c file, built beside its source. CC, CFLAGS and LDFLAGS are yours;
+# SANITIZE=address,undefined builds with sanitizers.
+
+LESSONS := countdown
+
+countdown_programs := 01_countdown/producer 01_countdown/consumer
+countdown_demo     := './01_countdown/producer --interval 200' ./01_countdown/consumer
+countdown_bench    := './01_countdown/producer --from 200000 --interval 0' ./01_countdown/consumer
+
+PROGRAMS   := $(foreach lesson,$(LESSONS),$($(lesson)_programs))
+TOOLS      := tools/clean_ipc
+UNIT_TESTS := $(patsubst %.c,%.t,$(wildcard tests/unit_*.c))
+BINARIES   := $(PROGRAMS) $(TOOLS) $(UNIT_TESTS)
+
+CFLAGS   ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wvla
+STANDARD := -std=c11 -pthread
+LIBRARIES := $(if $(filter Darwin,$(shell uname)),,-lrt)
+ifdef SANITIZE
+STANDARD += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+COMPILE   = $(CC) $(STANDARD) $(WARNINGS) $(CFLAGS)
+
+.PHONY: all help $(LESSONS) test demo bench lint format clean clean-ipc
+.DEFAULT_GOAL := all
+
+all: $(PROGRAMS) $(TOOLS) ## every lesson (the default)
+
+help: ## this list
+	@echo "make TARGET, where TARGET is one of"
+	@sed -n 's/^\([a-z_% -]*\):.*## \(.*\)/  \1|\2/p' Makefile | \
+		awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
+
+countdown: $(countdown_programs) ## lesson 01: a countdown through shared memory and two semaphores
+
+# What to type next.
+$(LESSONS):
+	@printf '\n%s is built. Type in two terminals:\n\n' $@
+	@printf '    ./%s\n' $($@_programs)
+	@printf '\nor in one: make run-%s\n' $@
+
+run-%: ## run-NAME: both halves of a lesson in this terminal
+	@$(MAKE) --no-print-directory -s $($*_programs)
+	@tools/run_pair.sh $($*_programs:%=./%)
+
+bench-%: ## bench-NAME: how fast a lesson is
+	@$(MAKE) --no-print-directory -s $($*_programs)
+	@tools/run_pair.sh $($*_bench) | grep -v -e '| sent' -e '| received'
+
+bench: $(LESSONS:%=bench-%) ## all of them
+
+# A recipe's first failure ends the demo with its status.
+demo: $(PROGRAMS) ## every lesson at work, a few seconds each
+	@$(foreach lesson,$(LESSONS),\
+		printf '\n== %s\n' $(lesson); tools/run_pair.sh $($(lesson)_demo) || exit;)
+
+test: all $(UNIT_TESTS) ## every test (TAP, run by prove)
+	@prove --jobs 8 --exec '' tests/*.t
+
+# One .c file, one program. The compiler writes down the headers it read, so that a change in one
+# of them rebuilds the program; build/flags changes when the compiler or its flags do.
+$(PROGRAMS) $(TOOLS): %: %.c build/flags
+	$(COMPILE) -MMD -MP -MF build/$(subst /,-,$@).d -o $@ $< $(LDFLAGS) $(LIBRARIES)
+
+$(UNIT_TESTS): %.t: %.c build/flags
+	$(COMPILE) -MMD -MP -MF build/$(subst /,-,$@).d -o $@ $< $(LDFLAGS) $(LIBRARIES)
+
+-include $(wildcard build/*.d)
+
+build/flags: FORCE
+	@mkdir -p build
+	@echo '$(COMPILE) $(LDFLAGS)' | cmp -s - $@ || echo '$(COMPILE) $(LDFLAGS)' >$@
+FORCE:
+
+SOURCES := $(wildcard common/*.h [0-9]*/*.[ch] tools/*.c tests/*.c)
+SCRIPTS := .ci/run $(wildcard tools/*.sh tests/*.sh) $(filter-out $(UNIT_TESTS),$(wildcard tests/*.t))
+
+lint: ## clang-format, clang-tidy, cppcheck, shellcheck: each silent
+	clang-format --dry-run -Werror $(SOURCES)
+	clang-tidy --quiet --warnings-as-errors='*' $(filter %.c,$(SOURCES)) -- $(STANDARD) $(WARNINGS)
+	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --suppressions-list=.cppcheck \
+		--enable=warning,style,performance,portability $(filter %.c,$(SOURCES))
+	shellcheck -x $(SCRIPTS)
+
+format: ## lays out the sources as .clang-format says
+	clang-format -i $(SOURCES)
+
+clean: ## removes what make has built
+	rm -rf build $(BINARIES)
+
+clean-ipc: tools/clean_ipc ## removes what dead runs of yours left in shared memory
+	@tools/clean_ipc $(NAMES)

@@ -1,0 +1,224 @@
+/* region.h - the header that every shared region starts with: whose is it, is it ready, who joined
+ *
+ *   absent --shm_open(O_CREAT|O_EXCL)--> BUILDING --[publish]--> READY --> CLOSED --shm_unlink--> absent
+ *
+ * Owning a region is one compare-and-swap on header->owner, from nobody or from a dead process to
+ * oneself. A process is the owner or the peer of a region, or it is a stranger to it: strangers
+ * write nothing, and nobody but the owner unlinks the name. 01_countdown spells these steps out.
+ */
+#ifndef COMMON_REGION_H
+#define COMMON_REGION_H
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "backoff.h"
+#include "cleanup.h"
+#include "clock.h"
+
+#define REGION_NAME_LENGTH 30 /* with the slash; macOS allows 31 */
+
+#define REGION_PROBLEM_BYTES 256
+
+/* How to be rid of an object that isn't ours; takes its name. */
+#ifdef __APPLE__
+#define REGION_REMOVE_HINT "choose another --name than %s"
+#else
+#define REGION_REMOVE_HINT "choose another --name or, if nobody needs it, rm /dev/shm%s"
+#endif
+
+enum region_state { REGION_FREE, REGION_BUILDING, REGION_READY, REGION_CLOSED };
+
+/* Who holds a place, in which run, how far: eight bytes, so that they can only change together. */
+struct region_claim {
+    int32_t pid;         /* 0 is nobody */
+    uint16_t generation; /* counts the owners that this object has had */
+    uint16_t state;      /* enum region_state */
+};
+
+struct region_header {
+    _Atomic uint32_t magic;            /*  0: four letters, written after the two fields below */
+    uint32_t layout_version;           /*  4 */
+    uint64_t size_bytes;               /*  8: of the whole object */
+    _Atomic struct region_claim owner; /* 16: the half that made the region */
+    _Atomic struct region_claim peer;  /* 24: the half that joined it */
+};
+
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2,
+               "atomics that lock do not work between processes");
+_Static_assert(sizeof(struct region_claim) == 8 && sizeof(_Atomic struct region_claim) == 8,
+               "a claim is one eight-byte word");
+_Static_assert(offsetof(struct region_header, layout_version) == 4, "layout");
+_Static_assert(offsetof(struct region_header, size_bytes) == 8, "layout");
+_Static_assert(offsetof(struct region_header, owner) == 16, "layout");
+_Static_assert(offsetof(struct region_header, peer) == 24, "layout");
+_Static_assert(sizeof(struct region_header) == 32, "layout");
+
+/* What a lesson expects to find in its header. */
+struct region_format {
+    char magic[5]; /* four letters */
+    uint32_t layout_version;
+    size_t size_bytes; /* of the whole object; 0: whatever its header says */
+};
+
+/* Writes the default name, like /countdown-1000: with the uid, so that many users share a machine. */
+static inline void region_default_name(char name[REGION_NAME_LENGTH + 1], const char *lesson)
+{
+    snprintf(name, REGION_NAME_LENGTH + 1, "/%s-%u", lesson, (unsigned)getuid());
+}
+
+/* A process that has ended stays in the table, as a zombie, till its parent asks for its exit
+ * status; some parents never do. Linux tells by the letter behind the name in /proc/PID/stat. */
+static inline bool process_is_zombie(int32_t pid)
+{
+    char path[32], stat[512] = "";
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd == -1)
+        return false;
+    ssize_t bytes = read(fd, stat, sizeof stat - 1);
+    close(fd);
+    const char *name_end = bytes > 0 ? strrchr(stat, ')') : NULL;
+    return name_end != NULL && (name_end[2] == 'Z' || name_end[2] == 'X');
+}
+
+/* kill(pid, 0) sends nothing: it asks. EPERM means alive, and another user's. */
+static inline bool process_is_alive(int32_t pid)
+{
+    return pid > 0 && (kill(pid, 0) == 0 || errno == EPERM) && !process_is_zombie(pid);
+}
+
+static inline bool same_claim(struct region_claim a, struct region_claim b)
+{
+    return a.pid == b.pid && a.generation == b.generation && a.state == b.state;
+}
+
+/* [claim] Takes a place for this process unless a living one holds it. Of several that try, one
+ * wins. found: what the caller saw there; after a loss, what is there now. */
+static inline bool region_claim(_Atomic struct region_claim *place, struct region_claim *found,
+                                struct region_claim mine)
+{
+    if (process_is_alive(found->pid))
+        return false;
+    /* acquire: what the dead holder wrote is visible; release: this process is set up before. */
+    return atomic_compare_exchange_strong_explicit(place, found, mine, memory_order_acq_rel,
+                                                   memory_order_acquire);
+}
+
+/* Why the half that held a place is not to be waited for, or NULL while it is there. */
+static inline const char *region_fate(_Atomic struct region_claim *place, struct region_claim seen)
+{
+    struct region_claim now = atomic_load_explicit(place, memory_order_acquire);
+    if (now.pid != seen.pid || now.generation != seen.generation)
+        return "has lost its place in the region to another process";
+    if (now.state == REGION_CLOSED)
+        return "has stopped";
+    return process_is_alive(seen.pid) ? NULL : "has died";
+}
+
+/* [leave] Marks the caller's own place as left, so that the other half need not guess. */
+static inline void region_leave(_Atomic struct region_claim *place, struct region_claim mine)
+{
+    struct region_claim closed = mine;
+    closed.state = REGION_CLOSED;
+    /* release: what this half wrote is visible to whoever sees that it left (region_fate()). */
+    atomic_compare_exchange_strong_explicit(place, &mine, closed, memory_order_release,
+                                            memory_order_relaxed);
+}
+
+/* Does an object of that many bytes fit? (macOS rounds the size up to whole pages.) */
+static inline bool region_size_fits(off_t found_bytes, size_t expected_bytes)
+{
+#ifdef __APPLE__
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    if ((size_t)found_bytes == (expected_bytes + page - 1) / page * page)
+        return true;
+#endif
+    return (size_t)found_bytes == expected_bytes;
+}
+
+static inline uint32_t region_magic(const struct region_format *format)
+{
+    uint32_t magic;
+    memcpy(&magic, format->magic, sizeof magic);
+    return magic;
+}
+
+/* Writes what cannot change in an object's life; the caller owns it, in state BUILDING. */
+static inline void region_write_format(struct region_header *header,
+                                       const struct region_format *format)
+{
+    header->layout_version = format->layout_version;
+    header->size_bytes = format->size_bytes;
+    /* release: who sees the magic (region_check_format, acquire) sees version and size. */
+    atomic_store_explicit(&header->magic, region_magic(format), memory_order_release);
+}
+
+/* Is this our layout? 1 yes, 0 not written yet, -1 no: then problem says what was found. */
+static inline int region_check_format(const struct region_header *header,
+                                      const struct region_format *format, const struct stat *object,
+                                      const char *name, char problem[REGION_PROBLEM_BYTES])
+{
+    uint32_t magic = atomic_load_explicit(&header->magic, memory_order_acquire);
+    if (magic == 0)
+        return 0;
+    uint32_t version = header->layout_version;
+    uint64_t bytes = header->size_bytes;
+    if (magic == region_magic(format) && version == format->layout_version &&
+        (format->size_bytes == 0 || bytes == format->size_bytes) && bytes >= sizeof *header &&
+        bytes <= SIZE_MAX && region_size_fits(object->st_size, (size_t)bytes))
+        return 1;
+    char letters[5] = "";
+    memcpy(letters, &magic, sizeof magic);
+    for (int i = 0; i < 4; i++)
+        if (!isgraph((unsigned char)letters[i]))
+            letters[i] = '?';
+    snprintf(problem, REGION_PROBLEM_BYTES,
+             "found magic %s, version %u, %llu bytes; expected magic %s, version %u, %zu "
+             "bytes; " REGION_REMOVE_HINT,
+             letters, (unsigned)version, (unsigned long long)bytes, format->magic,
+             (unsigned)format->layout_version, format->size_bytes, name);
+    errno = EPROTO;
+    return -1;
+}
+
+/* [look-again] Does the name still lead to the region that this process has claimed? The object
+ * may have been unlinked between opening and claiming it: then nobody else will ever find it. */
+static inline bool region_is_named(const char *name, struct region_claim mine)
+{
+    bool found = false;
+    struct stat object;
+    int fd = shm_open(name, O_RDONLY, 0);
+    if (fd == -1)
+        return false;
+    if (fstat(fd, &object) == 0 && object.st_size >= (off_t)sizeof(struct region_header)) {
+        struct region_header *header = mmap(NULL, sizeof *header, PROT_READ, MAP_SHARED, fd, 0);
+        if (header != MAP_FAILED) {
+            found = same_claim(atomic_load_explicit(&header->owner, memory_order_relaxed), mine);
+            munmap(header, sizeof *header);
+        }
+    }
+    close(fd);
+    return found;
+}
+
+/* [unlink] Removes the name, provided that it still leads to this very object: somebody may have
+ * removed it by hand, and another producer may have used it again. (macOS gives shared memory
+ * objects no inode numbers: there all look alike.) */
+static inline void region_unlink_name(const char *name, const struct stat *object)
+{
+    struct stat now;
+    int fd = shm_open(name, O_RDONLY, 0);
+    if (fd == -1)
+        return;
+    if (fstat(fd, &now) == 0 && now.st_dev == object->st_dev && now.st_ino == object->st_ino)
+        shm_unlink(name);
+    close(fd);
+}
+
+#endif

@@ -1,0 +1,275 @@
+/* region_create.h - the steps that 01_countdown spells out, in one call each
+ *
+ *   owner:  region_create(), fill the region, region_publish(), region_has_peer() ... region_close()
+ *   peer:   region_attach(), open what else it takes, region_join() ...               region_close()
+ *
+ * Nothing here prints or exits: each returns -1 with errno, and region->problem says it in words.
+ */
+#ifndef COMMON_REGION_CREATE_H
+#define COMMON_REGION_CREATE_H
+
+#include "region.h"
+
+/* A region as one process sees it. */
+struct region {
+    struct region_header *header; /* where it is mapped, or NULL */
+    size_t size_bytes;
+    char name[REGION_NAME_LENGTH + 1];
+    bool is_owner;             /* this process made it; else it joined */
+    bool is_named;             /* the name is this process's to remove */
+    bool is_new;               /* there was none of that name */
+    bool is_adopted;           /* a dead owner had published it: its contents are there */
+    struct region_claim mine;  /* what this process wrote into header->owner or header->peer */
+    struct region_claim other; /* what the other half wrote into its place */
+    struct stat object;        /* which object it is */
+    char problem[REGION_PROBLEM_BYTES]; /* after an error: what a person should know */
+};
+
+/* The other half's place in the header. */
+static inline _Atomic struct region_claim *region_other_place(const struct region *region)
+{
+    return region->is_owner ? &region->header->peer : &region->header->owner;
+}
+
+__attribute__((format(printf, 3, 4))) static inline int
+region_fail(struct region *region, int error, const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    vsnprintf(region->problem, sizeof region->problem, format, values);
+    va_end(values);
+    errno = error;
+    return -1;
+}
+
+static inline void region_unmap(struct region *region)
+{
+    if (region->header != NULL)
+        munmap(region->header, region->size_bytes);
+    region->header = NULL;
+}
+
+static inline int region_map(struct region *region, int fd, size_t bytes)
+{
+    void *address = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (address == MAP_FAILED)
+        return region_fail(region, errno, "cannot map %zu bytes: %s", bytes, strerror(errno));
+    region->header = address;
+    region->size_bytes = bytes;
+    return 0;
+}
+
+/* Sets the size of an empty object, with all its pages. It only ever grows an object: nobody who
+ * is slow to come here can cut off what another producer has begun to use. */
+static inline int region_reserve(int fd, size_t bytes)
+{
+#ifdef __APPLE__
+    return ftruncate(fd, (off_t)bytes) == 0 || errno == EINVAL ? 0
+                                                               : errno; /* EINVAL: sized already */
+#else
+    int error;
+    do
+        error = posix_fallocate(fd, 0, (off_t)bytes);
+    while (error == EINTR && !stop_requested());
+    return error;
+#endif
+}
+
+/* Opens the object, new or not, and brings it to its size. Returns its descriptor, or -1. */
+static inline int region_open_or_create(struct region *region, size_t bytes)
+{
+    int fd;
+    bool created;
+    do {
+        fd = shm_open(region->name, O_CREAT | O_EXCL | O_RDWR, 0600);
+        created = fd != -1;
+        if (fd == -1 && errno == EEXIST)
+            fd = shm_open(region->name, O_RDWR, 0);
+    } while (fd == -1 && errno == ENOENT);
+    if (fd == -1)
+        return region_fail(region, errno, "%s; choose another --name", strerror(errno));
+
+    int64_t patience = deadline_after_ms(created ? 0 : 1000);
+    while (fstat(fd, &region->object) == 0 && region->object.st_size == 0 &&
+           !deadline_passed(patience) && !stop_requested())
+        sleep_until(now_ns() + 10 * NS_PER_MS);
+    region->is_new = created;
+    int error = stop_requested() ? EINTR : 0;
+    if (error == 0 && region->object.st_size == 0)
+        error = region_reserve(fd, bytes);
+    if (error == 0 && fstat(fd, &region->object) == -1)
+        error = errno;
+    if (error == 0)
+        return fd;
+    if (created)
+        shm_unlink(region->name); /* empty: nobody can own it */
+    close(fd);
+    return region_fail(region, error, "cannot reserve %zu bytes: %s; see df /dev/shm", bytes,
+                       strerror(error));
+}
+
+/* One attempt to become the owner: 1 done, 0 the object was unlinked meanwhile, -1 refused. */
+static inline int region_try_create(struct region *region, const struct region_format *format)
+{
+    int fd = region_open_or_create(region, format->size_bytes);
+    if (fd == -1)
+        return -1;
+    int mapped = 0;
+    if (region_size_fits(region->object.st_size, format->size_bytes))
+        mapped = region_map(region, fd, format->size_bytes);
+    else
+        mapped = region_fail(region, EPROTO, "found %lld bytes, expected %zu; " REGION_REMOVE_HINT,
+                             (long long)region->object.st_size, format->size_bytes, region->name);
+    close(fd);
+    if (mapped == -1 || region_check_format(region->header, format, &region->object, region->name,
+                                            region->problem) == -1)
+        return -1;
+
+    struct region_claim found = atomic_load_explicit(&region->header->owner, memory_order_acquire);
+    struct region_claim claim;
+    do {
+        if (process_is_alive(found.pid))
+            return region_fail(region, EBUSY,
+                               "another producer (pid %d) is running; stop it first, or choose "
+                               "another --name",
+                               (int)found.pid);
+        claim = (struct region_claim){getpid(), (uint16_t)(found.generation + 1), REGION_BUILDING};
+    } while (!region_claim(&region->header->owner, &found, claim));
+    if (!region_is_named(region->name, claim))
+        return 0;
+    region->mine = claim;
+    region->is_adopted = found.state == REGION_READY || found.state == REGION_CLOSED;
+    return 1;
+}
+
+/* Makes the region, or takes over a dead owner's; state BUILDING: fill it, then region_publish().
+ * Returns 0, or -1 with errno and region->problem: EBUSY, EPROTO (not our layout; untouched),
+ * ENOSPC, EACCES, ENOMEM, EINTR. */
+static inline int region_create(struct region *region, const char *name,
+                                const struct region_format *format)
+{
+    *region = (struct region){.is_owner = true};
+    snprintf(region->name, sizeof region->name, "%s", name);
+    int created;
+    while ((created = region_try_create(region, format)) == 0)
+        region_unmap(region);
+    if (created == -1) {
+        region_unmap(region);
+        return -1;
+    }
+    region->is_named = true;
+    struct region_claim nobody = {0, region->mine.generation, REGION_FREE};
+    atomic_store_explicit(&region->header->peer, nobody, memory_order_relaxed);
+    region_write_format(region->header, format);
+    return 0;
+}
+
+/* [publish] The owner, when all is in its place. */
+static inline void region_publish(struct region *region)
+{
+    region->mine.state = REGION_READY;
+    /* release: who sees READY (region_try_attach(), acquire) sees all that was written before. */
+    atomic_store_explicit(&region->header->owner, region->mine, memory_order_release);
+}
+
+/* One attempt to find a published region of a living owner: 1 found, 0 not yet, -1 never. */
+static inline int region_try_attach(struct region *region, const struct region_format *format)
+{
+    int fd = shm_open(region->name, O_RDWR, 0);
+    if (fd == -1)
+        return errno == ENOENT ? 0 : region_fail(region, errno, "%s", strerror(errno));
+    int mapped = fstat(fd, &region->object);
+    if (mapped == 0 && region->object.st_size == 0) {
+        close(fd);
+        return 0; /* not sized yet: to touch it now is SIGBUS */
+    }
+    if (mapped == 0 && ((size_t)region->object.st_size < sizeof *region->header ||
+                        (format->size_bytes != 0 &&
+                         !region_size_fits(region->object.st_size, format->size_bytes))))
+        mapped = region_fail(region, EPROTO, "found %lld bytes, expected %zu; " REGION_REMOVE_HINT,
+                             (long long)region->object.st_size, format->size_bytes, region->name);
+    else if (mapped == 0)
+        mapped = region_map(region, fd, (size_t)region->object.st_size);
+    close(fd);
+    int fits = mapped == -1 ? -1
+                            : region_check_format(region->header, format, &region->object,
+                                                  region->name, region->problem);
+    if (fits != 1)
+        return fits;
+    /* acquire: pairs with [publish]. */
+    region->other = atomic_load_explicit(&region->header->owner, memory_order_acquire);
+    return region->other.state == REGION_READY && process_is_alive(region->other.pid);
+}
+
+/* Waits for a published region of a living owner; then open what else it takes, and join.
+ * timeout_ms: -1 for ever, 0 not at all. Returns 0, or -1 with errno and region->problem:
+ * ETIMEDOUT, EINTR (a stop signal), EPROTO, EACCES, ENOMEM. */
+static inline int region_attach(struct region *region, const char *name,
+                                const struct region_format *format, int timeout_ms)
+{
+    *region = (struct region){.is_owner = false};
+    snprintf(region->name, sizeof region->name, "%s", name);
+    int64_t deadline = deadline_after_ms(timeout_ms);
+    struct backoff backoff = {0};
+    int attached;
+    while ((attached = region_try_attach(region, format)) == 0) {
+        region_unmap(region);
+        if (stop_requested())
+            return region_fail(region, EINTR, "a stop signal came");
+        if (deadline_passed(deadline))
+            return region_fail(region, ETIMEDOUT, "no producer is there");
+        backoff_wait(&backoff);
+    }
+    if (attached == -1)
+        region_unmap(region);
+    return attached == -1 ? -1 : 0;
+}
+
+/* Becomes the peer. Returns 0, or -1 with errno: EBUSY (a living one is there), EAGAIN (another
+ * owner has taken the region over: attach anew). */
+static inline int region_join(struct region *region)
+{
+    struct region_claim claim = {getpid(), region->other.generation, REGION_READY};
+    struct region_claim found = atomic_load_explicit(&region->header->peer, memory_order_acquire);
+    while (found.generation == claim.generation) {
+        if (process_is_alive(found.pid))
+            return region_fail(region, EBUSY,
+                               "another consumer (pid %d) is connected; wait for its end, or "
+                               "choose another --name for both halves",
+                               (int)found.pid);
+        if (region_claim(&region->header->peer, &found, claim)) {
+            region->mine = claim;
+            return 0;
+        }
+    }
+    return region_fail(region, EAGAIN, "another producer has taken over");
+}
+
+/* Has a peer joined? Then region->other is its claim. For the owner. */
+static inline bool region_has_peer(struct region *region)
+{
+    region->other = atomic_load_explicit(&region->header->peer, memory_order_acquire);
+    return region->other.pid != 0 && region->other.generation == region->mine.generation;
+}
+
+/* The owner removes the name; the region stays while it is mapped. */
+static inline void region_unlink(struct region *region)
+{
+    if (region->is_named)
+        region_unlink_name(region->name, &region->object);
+    region->is_named = false;
+}
+
+/* Leaves the region; the owner removes the name. Nothing to do twice. */
+static inline void region_close(struct region *region)
+{
+    if (region->header == NULL)
+        return;
+    region_unlink(region);
+    if (region->mine.pid != 0)
+        region_leave(region->is_owner ? &region->header->owner : &region->header->peer,
+                     region->mine);
+    region_unmap(region);
+}
+
+#endif

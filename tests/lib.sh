@@ -1,0 +1,128 @@
+# lib.sh - what the tests share: start real processes, wait for them with a deadline, report in TAP
+#
+# shellcheck shell=bash
+# A test sources this first. It gets a folder of its own ($work, the current one) and a name of its
+# own for its objects ($name); whatever it started is killed, and counted as a leak, at its end.
+
+set -u
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+work=$(mktemp -d)
+name=/t$$
+tests_run=0
+tests_failed=0
+started=()
+
+cd "$work" || exit 1
+trap finish EXIT
+
+# --- TAP -------------------------------------------------------------------------------------
+
+# ok DESCRIPTION COMMAND [ARGUMENT ...]: passes when the command succeeds.
+ok() {
+    local description=$1
+    shift
+    tests_run=$((tests_run + 1))
+    if "$@"; then
+        echo "ok $tests_run - $description"
+    else
+        echo "not ok $tests_run - $description"
+        tests_failed=$((tests_failed + 1))
+        printf '#   failed: %s\n' "$*"
+        [ -e out ] && sed 's/^/#   out: /' out | head -20
+        [ -e err ] && sed 's/^/#   err: /' err | head -20
+    fi
+}
+
+# is DESCRIPTION GOT EXPECTED
+is() {
+    ok "$1" test "$2" = "$3"
+}
+
+# skip DESCRIPTION WHY
+skip() {
+    tests_run=$((tests_run + 1))
+    echo "ok $tests_run - $1 # SKIP $2"
+}
+
+# says FILE PATTERN: a line of the file matches the extended regular expression.
+says() {
+    grep -qE -e "$2" "$1" || { sed 's/^/#   '"$1"': /' "$1" | head -20; false; }
+}
+
+# --- processes -------------------------------------------------------------------------------
+
+# start LABEL PROGRAM [ARGUMENT ...]: in the background; output to LABEL.out and LABEL.err, pid to
+# the variable named LABEL.
+start() {
+    local label=$1
+    shift
+    "$@" >"$label.out" 2>"$label.err" &
+    printf -v "$label" '%s' "$!"
+    started+=("$!")
+}
+
+# eventually COMMAND [ARGUMENT ...]: polls until it succeeds, for 30 s at most.
+eventually() {
+    local tries=3000
+    until "$@" 2>/dev/null; do
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] || { echo "#   never came true: $*"; return 1; }
+        sleep 0.01
+    done
+}
+
+is_gone() {
+    ! kill -0 "$1"
+}
+
+# ends PID STATUS: the process ends, before any of its own time-outs of 60 s, with that status.
+ends() {
+    local status=0
+    eventually is_gone "$1" || return 1
+    wait "$1" || status=$?
+    [ "$status" -eq "$2" ] || { echo "#   exit status $status, expected $2"; return 1; }
+}
+
+is_waiting() { # LABEL: that half has said that it waits for the other one
+    grep -q 'waiting for the' "$1.err"
+}
+
+# run PROGRAM [ARGUMENT ...]: to its end; output to out and err. Gives its exit status.
+run() {
+    "$@" >out 2>err
+}
+
+# exits STATUS PROGRAM [ARGUMENT ...]
+exits() {
+    local expected=$1 status=0
+    shift
+    run "$@" || status=$?
+    [ "$status" -eq "$expected" ] || { echo "#   exit status $status, expected $expected"; return 1; }
+}
+
+# --- shared memory ---------------------------------------------------------------------------
+
+# Objects under this test's names; /dev/shm is where Linux shows them.
+leftovers() {
+    ls /dev/shm 2>/dev/null | grep -E "^(sem\.)?${name#/}" || true
+}
+
+nothing_is_left() {
+    [ -z "$(leftovers)" ] || { leftovers | sed 's/^/#   left: /'; return 1; }
+}
+
+# words OFFSET COUNT FILE: 32-bit words of an object, in decimal.
+words() {
+    od -A n -t d4 -j "$1" -N $((4 * $2)) "$3" | xargs
+}
+
+finish() {
+    local pid
+    for pid in ${started[@]+"${started[@]}"}; do
+        kill -9 "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+    done
+    rm -f "/dev/shm/${name#/}"* "/dev/shm/sem.${name#/}"*
+    cd / && rm -rf "$work"
+    echo "1..$tests_run"
+    exit $((tests_failed > 0))
+}
