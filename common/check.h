@@ -107,7 +107,7 @@ static inline int parse_options(int count, char **arguments, const char *help,
                                 const struct option_rule *rules)
 {
     struct option options[OPTIONS_MAX + 2] = {{.name = "help", .val = 'h'}};
-    for (int i = 0; rules[i].name != NULL && i < OPTIONS_MAX; i++)
+    for (int i = 0; i < OPTIONS_MAX && rules[i].name != NULL; i++)
         options[i + 1] =
             (struct option){.name = rules[i].name,
                             .has_arg = rules[i].flag != NULL ? no_argument : required_argument,

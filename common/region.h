@@ -115,7 +115,7 @@ static inline const char *region_fate(_Atomic struct region_claim *place, struct
 {
     struct region_claim now = atomic_load_explicit(place, memory_order_acquire);
     if (now.pid != seen.pid || now.generation != seen.generation)
-        return "has lost its place in the region to another process";
+        return "has died, and another process has taken its place";
     if (now.state == REGION_CLOSED)
         return "has stopped";
     return process_is_alive(seen.pid) ? NULL : "has died";

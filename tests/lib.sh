@@ -5,6 +5,7 @@
 # own for its objects ($name); whatever it started is killed, and counted as a leak, at its end.
 
 set -u
+# shellcheck disable=SC2034 # for the tests
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(mktemp -d)
 name=/t$$
@@ -13,6 +14,7 @@ tests_failed=0
 started=()
 
 cd "$work" || exit 1
+exec 2>shell.err # where bash tells of every process that is killed here
 trap finish EXIT
 
 # --- TAP -------------------------------------------------------------------------------------
@@ -56,6 +58,7 @@ says() {
 start() {
     local label=$1
     shift
+    rm -f "$label.out" "$label.err" # of an earlier one; nobody shall take them for the new ones
     "$@" >"$label.out" 2>"$label.err" &
     printf -v "$label" '%s' "$!"
     started+=("$!")
@@ -72,7 +75,7 @@ eventually() {
 }
 
 is_gone() {
-    ! kill -0 "$1"
+    ! kill -0 "$1" 2>/dev/null
 }
 
 # ends PID STATUS: the process ends, before any of its own time-outs of 60 s, with that status.
@@ -104,7 +107,7 @@ exits() {
 
 # Objects under this test's names; /dev/shm is where Linux shows them.
 leftovers() {
-    ls /dev/shm 2>/dev/null | grep -E "^(sem\.)?${name#/}" || true
+    find /dev/shm \( -name "${name#/}*" -o -name "sem.${name#/}*" \) 2>/dev/null
 }
 
 nothing_is_left() {
@@ -117,11 +120,13 @@ words() {
 }
 
 finish() {
+    [ "$BASHPID" = "$$" ] || return # a subshell's end is not the test's
     local pid
     for pid in ${started[@]+"${started[@]}"}; do
         kill -9 "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
     done
     rm -f "/dev/shm/${name#/}"* "/dev/shm/sem.${name#/}"*
+    grep -vE ': line [0-9]+: +[0-9]+ (Killed|Terminated|Hangup)' shell.err | sed 's/^/# /'
     cd / && rm -rf "$work"
     echo "1..$tests_run"
     exit $((tests_failed > 0))

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# make.t - what the Makefile promises, tried on a copy of the sources
+
+. "$(dirname "$0")/lib.sh"
+
+unset MAKEFLAGS MFLAGS MAKELEVEL # this make is not the one that runs the tests
+mkdir copy && (cd "$root" && tar cf - --exclude=.git --exclude=build Makefile common tools tests [0-9]*) | tar xf - -C copy
+cd copy || exit 1
+# shellcheck disable=SC2120 # it is called with arguments, through ok()
+make() {
+    command make -s "$@" >"$work/out" 2>"$work/err"
+}
+
+fails() {
+    ! "$@" >"$work/out" 2>&1
+}
+
+ok 'make clean' make clean
+is 'removes every program' "$(find . -type f -perm -u+x ! -name '*.sh' ! -name '*.t')" ''
+ok 'make -j builds every lesson' make -j 4
+ok 'without a word' test ! -s "$work/out" -a ! -s "$work/err"
+ok 'a second make has nothing to do' command make -q
+ok 'make help' make help
+for target in all countdown run-NAME demo test bench lint format clean clean-ipc; do
+    ok "help explains $target" says "$work/out" "^  .*$target"
+done
+
+touch common/clock.h
+if command make -q 2>/dev/null; then status=0; else status=$?; fi
+is 'a changed header rebuilds what includes it' "$status" 1
+make all
+if command make -q CFLAGS=-O0 2>/dev/null; then status=0; else status=$?; fi
+is 'so do changed flags' "$status" 1
+
+ok 'make countdown' make countdown
+ok 'prints the two commands' says "$work/out" '^    \./01_countdown/producer$'
+ok 'of both halves' says "$work/out" '^    \./01_countdown/consumer$'
+
+for file in [0-9]*/*.c tools/*.c; do
+    build=$(sed -n 's|^ \* Build: *\(cc [^(]*-lrt\).*|\1|p' "$file")
+    ok "$file builds by the command in its header" bash -c "[ -n '$build' ] && cd ${file%/*} && $build"
+done
+
+ok 'make demo' make demo
+ok 'shows both halves, each line with who said it' says "$work/out" '^producer \| sent 0$'
+ok 'of a pair that works' says "$work/out" '^consumer \| liftoff$'
+ok 'a half that fails makes the pair fail' \
+    fails tools/run_pair.sh "01_countdown/consumer --timeout 1 --name $name" '01_countdown/consumer --help'
+ok 'and is shown' says "$work/out" '^consumer \| consumer: no producer came within 1 s'

@@ -1,0 +1,208 @@
+/* unit_region.c - common/region_create.h: who gets in, who is refused, what is left untouched
+ *
+ * Real objects and real processes: each rival is a child of this one.
+ */
+#define _GNU_SOURCE
+#include <sys/wait.h>
+
+#include "../common/region_create.h"
+#include "tap.h"
+
+const char program_name[] = "unit_region";
+
+static const struct region_format format = {"TEST", 1, 4096};
+static char name[REGION_NAME_LENGTH + 1];
+
+static bool object_exists(void)
+{
+    int fd = shm_open(name, O_RDONLY, 0);
+    if (fd != -1)
+        close(fd);
+    return fd != -1;
+}
+
+/* Runs the function in a child; it dies there by SIGKILL, cleaning up nothing. */
+static void in_a_child_that_is_killed(void (*work)(void))
+{
+    pid_t child = fork();
+    if (child == 0) {
+        work();
+        kill(getpid(), SIGKILL);
+    }
+    CHECK(waitpid(child, NULL, 0));
+}
+
+/* The exit status that the function gives in a child. */
+static int in_a_child(int (*work)(void))
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(work());
+    CHECK(waitpid(child, &status, 0));
+    return WEXITSTATUS(status);
+}
+
+static void create_and_publish(void)
+{
+    struct region region;
+    if (region_create(&region, name, &format) == 0)
+        region_publish(&region);
+}
+
+static void create_only(void)
+{
+    struct region region;
+    CHECK(region_create(&region, name, &format));
+}
+
+static void open_only(void)
+{
+    CHECK(shm_open(name, O_CREAT | O_EXCL | O_RDWR, 0600));
+}
+
+static void join(void)
+{
+    struct region region;
+    CHECK(region_attach(&region, name, &format, 0));
+    CHECK(region_join(&region));
+}
+
+static int error_of_create(void)
+{
+    struct region region;
+    return region_create(&region, name, &format) == 0 ? 0 : errno;
+}
+
+static int error_of_attach(void)
+{
+    struct region region;
+    return region_attach(&region, name, &format, 0) == 0 ? 0 : errno;
+}
+
+static int error_of_join(void)
+{
+    struct region region;
+    if (region_attach(&region, name, &format, 0) == -1)
+        return 255;
+    return region_join(&region) == 0 ? 0 : errno;
+}
+
+static void test_life(void)
+{
+    struct region owner, peer;
+    is_number("a region is created", region_create(&owner, name, &format), 0);
+    ok("it is new, of the first generation", owner.is_new && owner.mine.generation == 1);
+    is_number("it is not attached to before READY", in_a_child(error_of_attach), ETIMEDOUT);
+    region_publish(&owner);
+    is_number("a second owner is refused", in_a_child(error_of_create), EBUSY);
+    is_number("a published region is attached to", region_attach(&peer, name, &format, 0), 0);
+    ok("nobody has joined yet", !region_has_peer(&owner));
+    is_number("the first peer joins", region_join(&peer), 0);
+    ok("and is seen", region_has_peer(&owner) && owner.other.pid == getpid());
+    is_number("a second peer is refused", in_a_child(error_of_join), EBUSY);
+    ok("both are there", region_fate(region_other_place(&owner), owner.other) == NULL &&
+                             region_fate(region_other_place(&peer), peer.other) == NULL);
+    region_close(&peer);
+    is_text("a peer that leaves is seen to have stopped",
+            region_fate(region_other_place(&owner), owner.other), "has stopped");
+    region_close(&owner);
+    ok("the owner removes the name", !object_exists());
+}
+
+static void test_deaths(void)
+{
+    struct region owner, peer;
+    in_a_child_that_is_killed(open_only);
+    is_number("a creator that died before sizing is taken over",
+              region_create(&owner, name, &format), 0);
+    region_close(&owner);
+
+    in_a_child_that_is_killed(create_only);
+    is_number("one that died in BUILDING is not attached to", in_a_child(error_of_attach),
+              ETIMEDOUT);
+    is_number("but taken over", region_create(&owner, name, &format), 0);
+    ok("as the next generation, its contents not trusted",
+       owner.mine.generation == 2 && !owner.is_adopted);
+    region_close(&owner);
+
+    in_a_child_that_is_killed(create_and_publish);
+    is_number("a dead owner's region is not attached to", in_a_child(error_of_attach), ETIMEDOUT);
+    is_number("but taken over", region_create(&owner, name, &format), 0);
+    ok("with its contents", owner.is_adopted);
+    region_publish(&owner);
+    in_a_child_that_is_killed(join);
+    ok("a peer joined", region_has_peer(&owner));
+    is_text("and is seen to have died", region_fate(region_other_place(&owner), owner.other),
+            "has died");
+    is_number("a dead peer's place is taken", in_a_child(error_of_join), 0);
+    region_close(&owner);
+
+    in_a_child_that_is_killed(create_and_publish);
+    int fd = CHECK(shm_open(name, O_RDWR, 0));
+    struct region_header *header =
+        mmap(NULL, sizeof *header, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    CHECK(close(fd));
+    struct region_claim seen = atomic_load(&header->owner);
+    seen.pid = getpid(); /* as if the owner still lived: this process may attach */
+    atomic_store(&header->owner, seen);
+    CHECK(region_attach(&peer, name, &format, 0));
+    struct region_claim nobody = {0, (uint16_t)(seen.generation + 1), REGION_FREE};
+    atomic_store(&header->peer, nobody); /* what a next owner writes */
+    ok("who attached to an older generation can't join the new one",
+       region_join(&peer) == -1 && errno == EAGAIN);
+    region_unmap(&peer);
+    CHECK(munmap(header, sizeof *header));
+    CHECK(shm_unlink(name));
+}
+
+static void test_unlinked_meanwhile(void)
+{
+    struct region owner, other;
+    CHECK(region_create(&owner, name, &format));
+    ok("its name leads to it", region_is_named(name, owner.mine));
+    CHECK(shm_unlink(name));
+    ok("a removed name does not", !region_is_named(name, owner.mine));
+    struct region_claim mine = owner.mine;
+    owner.mine.pid = 0; /* as if another process had claimed the second object */
+    CHECK(region_create(&other, name, &format));
+    ok("the name of another object is not removed", (region_unlink(&owner), object_exists()));
+    owner.mine = mine;
+    region_close(&owner);
+    region_close(&other);
+    ok("its own is", !object_exists());
+}
+
+static void refuses(const char *what, const char *magic, uint32_t version, uint64_t claimed_bytes,
+                    off_t bytes)
+{
+    char text[100];
+    struct region_format other = {"", version, (size_t)claimed_bytes};
+    memcpy(other.magic, magic, 4);
+    int fd = CHECK(shm_open(name, O_CREAT | O_EXCL | O_RDWR, 0600));
+    CHECK(ftruncate(fd, bytes));
+    struct region_header *header = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    region_write_format(header, &other);
+    snprintf(text, sizeof text, "%s: not created", what);
+    is_number(text, in_a_child(error_of_create), EPROTO);
+    snprintf(text, sizeof text, "%s: not attached to", what);
+    is_number(text, in_a_child(error_of_attach), EPROTO);
+    snprintf(text, sizeof text, "%s: untouched", what);
+    ok(text, atomic_load(&header->owner).pid == 0 && header->layout_version == version);
+    CHECK(munmap(header, 4096));
+    CHECK(close(fd));
+    CHECK(shm_unlink(name));
+}
+
+int main(void)
+{
+    snprintf(name, sizeof name, "/unit_region-%d", (int)getpid());
+    test_life();
+    test_deaths();
+    test_unlinked_meanwhile();
+    refuses("another magic", "XMAS", 1, 4096, 4096);
+    refuses("another version", "TEST", 2, 4096, 4096);
+    refuses("another size", "TEST", 1, 8192, 8192);
+    refuses("a header that lies about its size", "TEST", 1, 8192, 4096);
+    return done_testing();
+}
