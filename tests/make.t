@@ -45,5 +45,5 @@ ok 'make demo' make demo
 ok 'shows both halves, each line with who said it' says "$work/out" '^producer \| sent 0$'
 ok 'of a pair that works' says "$work/out" '^consumer \| liftoff$'
 ok 'a half that fails makes the pair fail' \
-    fails tools/run_pair.sh "01_countdown/consumer --timeout 1 --name $name" '01_countdown/consumer --help'
+    fails tools/run_pair.sh "01_countdown/consumer --timeout 1 --name $name" '01_countdown/producer --help'
 ok 'and is shown' says "$work/out" '^consumer \| consumer: no producer came within 1 s'

@@ -188,7 +188,8 @@ static void refuses(const char *what, const char *magic, uint32_t version, uint6
     snprintf(text, sizeof text, "%s: not attached to", what);
     is_number(text, in_a_child(error_of_attach), EPROTO);
     snprintf(text, sizeof text, "%s: untouched", what);
-    ok(text, atomic_load(&header->owner).pid == 0 && header->layout_version == version);
+    struct region_claim owner = atomic_load(&header->owner);
+    ok(text, owner.pid == 0 && header->layout_version == version);
     CHECK(munmap(header, 4096));
     CHECK(close(fd));
     CHECK(shm_unlink(name));
