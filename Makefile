@@ -6,11 +6,14 @@
 # The demo and the benchmarks disturb nobody who runs the same lesson at the same time.
 OWN_NAME := --name /make-$$$$
 
-LESSONS := countdown
+LESSONS := countdown buffer_transfer
 
 countdown_programs := 01_countdown/producer 01_countdown/consumer
-countdown_demo     := '01_countdown/producer --interval 200 $(OWN_NAME)' '01_countdown/consumer $(OWN_NAME)'
-countdown_bench    := '01_countdown/producer --from 200000 --interval 0 $(OWN_NAME)' '01_countdown/consumer $(OWN_NAME)'
+countdown_demo     := "01_countdown/producer --interval 200 $(OWN_NAME)" "01_countdown/consumer $(OWN_NAME)"
+countdown_bench    := "01_countdown/producer --from 100000 --interval 0 $(OWN_NAME)" "01_countdown/consumer $(OWN_NAME)"
+
+buffer_transfer_programs := 02_buffer_transfer/producer 02_buffer_transfer/consumer
+buffer_transfer_demo     := "02_buffer_transfer/producer --points 40 $(OWN_NAME)" "02_buffer_transfer/consumer $(OWN_NAME)"
 
 PROGRAMS   := $(foreach lesson,$(LESSONS),$($(lesson)_programs))
 TOOLS      := tools/clean_ipc
@@ -38,6 +41,8 @@ help: ## this list
 
 countdown: $(countdown_programs) ## lesson 01: a countdown through shared memory and two semaphores
 
+buffer_transfer: $(buffer_transfer_programs) ## lesson 02: a channel for messages of any size
+
 # What to type next.
 $(LESSONS):
 	@printf '\n%s is built. Type in two terminals:\n\n' $@
@@ -50,7 +55,7 @@ run-%: ## run-NAME: both halves of a lesson in this terminal
 
 bench-%: ## bench-NAME: how fast a lesson is
 	@$(MAKE) --no-print-directory -s $($*_programs)
-	@tools/run_pair.sh $($*_bench) | grep -v -e '| sent' -e '| received'
+	@QUIET=1 tools/run_pair.sh $($*_bench)
 
 bench: $(LESSONS:%=bench-%) ## all of them
 
@@ -73,6 +78,10 @@ $(UNIT_TESTS): %.t: %.c build/flags
 	$(BUILD_ONE)
 
 -include $(wildcard build/*.d)
+
+# A program that was built by hand has no such list: build it again.
+$(foreach program,$(BINARIES),$(if $(wildcard build/$(subst /,-,$(program)).d),,$(program))): FORCE
+FORCE:
 
 FLAGS := $(strip $(COMPILE) $(LDFLAGS))
 ifneq ($(FLAGS),$(shell cat build/flags 2>/dev/null))

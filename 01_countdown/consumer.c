@@ -61,7 +61,8 @@ static void let_go(void)
     countdown = NULL;
 }
 
-/* [map] False: there is no object yet, or it has no size yet. To touch it sooner is SIGBUS. */
+/* [map] False: there is no object yet, or it has no size yet. To touch it sooner would kill this
+ * process (SIGBUS: there is no memory behind the address). */
 static bool map_region(struct stat *object)
 {
     int fd = shm_open(names.region, O_RDWR, 0);
@@ -74,6 +75,9 @@ static bool map_region(struct stat *object)
         CHECK(close(fd));
         return false;
     }
+    if (object->st_uid != geteuid())
+        die("cannot use %s: it belongs to user %u; choose another with --name", names.region,
+            (unsigned)object->st_uid);
     if (!region_size_fits(object->st_size, sizeof *countdown))
         die("cannot use %s: it has %lld bytes, expected %zu; " REGION_REMOVE_HINT, names.region,
             (long long)object->st_size, sizeof *countdown, names.region);
@@ -109,7 +113,8 @@ static bool open_semaphores(void)
     return readable != SEM_FAILED;
 }
 
-/* [join] Last, when everything else is open. False: another producer took the region over. */
+/* [join] Last, when everything else is open. False: the producer is connected to a consumer that has
+ * died, or another producer has taken the region over. */
 static bool join_region(void)
 {
     struct region_claim found = atomic_load_explicit(&countdown->header.peer, memory_order_acquire);
@@ -119,6 +124,8 @@ static bool join_region(void)
             die("cannot join %s: another consumer (pid %d) is connected; wait for its end, or "
                 "choose another --name for both halves",
                 names.region, (int)found.pid);
+        if (found.state == REGION_CONNECTED)
+            return false;
         if (region_claim(&countdown->header.peer, &found, claim)) {
             mine = claim;
             return true;
@@ -169,10 +176,17 @@ static void receive(void)
 {
     long long expected = -1; /* -1: the first number may be any */
     do {
-        if (!my_turn(expected))
+        if (!my_turn(expected)) {
+            if (stop_signal != SIGPIPE)
+                note("stopped before the countdown had ended");
             return;
-        long long number = countdown->number; /* copied once, then checked, then used */
-        if (number < 0 || number > COUNTDOWN_HIGHEST || (expected != -1 && number != expected))
+        }
+        long long number = countdown->number;
+        copied_once(); /* from here on the copy is checked and used, whatever happens in the region */
+        if (number < 0 || number > COUNTDOWN_HIGHEST)
+            die("%s is damaged: it holds %lld, which is no number of a countdown", names.region,
+                number);
+        if (expected != -1 && number != expected)
             die("%s is damaged: it holds %lld where %lld was expected", names.region, number,
                 expected);
         print_data("received %lld\n", number);
@@ -190,8 +204,6 @@ int main(int argc, char **argv)
 
     wait_for_producer();
     receive();
-    if (stop_requested() && stop_signal != SIGPIPE)
-        note("stopped before the countdown had ended");
     CHECK(sem_close(writable));
     CHECK(sem_close(readable));
     return exit_status();

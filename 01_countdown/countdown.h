@@ -46,15 +46,17 @@ static inline struct countdown_names countdown_names(const char *name)
         snprintf(names.region, sizeof names.region, "%s", parse_name(name, COUNTDOWN_NAME_LENGTH));
         snprintf(names.option, sizeof names.option, " --name %s", names.region);
     }
+    /* 21 is COUNTDOWN_NAME_LENGTH: tells the compiler that the suffix fits */
     snprintf(names.writable, sizeof names.writable, "%.21s-writable", names.region);
     snprintf(names.readable, sizeof names.readable, "%.21s-readable", names.region);
     return names;
 }
 
 /* [turn] sem_wait(3), but not for ever: waits until the semaphore gives a turn, and takes it.
+ * other: what stood in the other half's place in the region when the two connected.
  *
- * Returns NULL with the turn, or what is wrong with the other half (the one seen in its place in
- * the region), or "was not waited for" when a stop signal came. */
+ * Returns NULL with the turn; else what to say about the other half (nothing to say when
+ * stop_requested()). */
 static inline const char *take_turn(sem_t *semaphore, _Atomic struct region_claim *place,
                                     struct region_claim other, int64_t deadline)
 {
@@ -62,7 +64,7 @@ static inline const char *take_turn(sem_t *semaphore, _Atomic struct region_clai
      * slices, and look at the other half after each. A signal ends a slice early (EINTR). */
     for (;;) {
         if (stop_requested())
-            return "was not waited for";
+            return "";
         if (sem_wait_until(semaphore, next_look(deadline)) == 0)
             return NULL;
         if (errno != ETIMEDOUT && errno != EINTR)
@@ -71,7 +73,7 @@ static inline const char *take_turn(sem_t *semaphore, _Atomic struct region_clai
         if (fate != NULL) /* what it posted before it went still counts */
             return sem_trywait(semaphore) == 0 ? NULL : fate;
         if (deadline_passed(deadline))
-            return "does not answer; is it suspended?";
+            return "does not answer; is it suspended, or slower than --timeout allows?";
     }
 }
 

@@ -48,15 +48,15 @@ static void read_options(int argc, char **argv)
     names = countdown_names(name);
 }
 
-/* [unlink] Names go, objects stay until their last user has closed them. The region's name goes
- * last: who holds it, owns the other two, so a next producer can't make its own until then. */
+/* [unlink] Names go; the objects live on while a process has them mapped or open. The region's name
+ * goes last: only who has claimed it may touch the other two. */
 static void remove_names(void)
 {
-    if (!names_are_ours)
-        return;
-    sem_unlink(names.writable); /* may not exist yet: nothing to check */
-    sem_unlink(names.readable);
-    region_unlink_name(names.region, &object);
+    if (names_are_ours && region_is_named(names.region, &object, mine)) {
+        sem_unlink(names.writable); /* may not exist yet: nothing to check */
+        sem_unlink(names.readable);
+        shm_unlink(names.region);
+    }
     names_are_ours = false;
 }
 
@@ -83,7 +83,7 @@ static int open_object(bool *created)
     }
 }
 
-/* [size] A new object has no bytes. Its size is set once, by whoever made it, or by the next
+/* [size] A new object has no bytes; those it gets are 0: no magic, owned by nobody. Its size is set once, by whoever made it, or by the next
  * producer if that one died before it came to it. */
 static void size_object(int fd, bool created)
 {
@@ -103,17 +103,20 @@ static void size_object(int fd, bool created)
             error = posix_fallocate(fd, 0, sizeof *countdown);
         while (error == EINTR);
 #endif
-        if (error == 0 && ftruncate(fd, sizeof *countdown) == -1)
-            error = errno; /* macOS says EINVAL when another producer was quicker */
-        if (error != 0 && error != EINVAL) {
+        if (error == 0 && ftruncate(fd, sizeof *countdown) == -1 && errno != EINVAL)
+            error = errno; /* EINVAL: on macOS, another producer was quicker */
+        if (error != 0) {
             if (created)
-                shm_unlink(names.region); /* empty: nobody can own it */
+                region_unlink_empty(names.region, fd);
             die("cannot reserve %zu bytes for %s: %s; see df /dev/shm, and ls -l /dev/shm for "
                 "what can be removed",
                 sizeof *countdown, names.region, strerror(error));
         }
         CHECK(fstat(fd, &object));
     }
+    if (object.st_uid != geteuid())
+        die("cannot use %s: it belongs to user %u; choose another with --name", names.region,
+            (unsigned)object.st_uid);
     if (!region_size_fits(object.st_size, sizeof *countdown))
         die("cannot use %s: it has %lld bytes, expected %zu; " REGION_REMOVE_HINT, names.region,
             (long long)object.st_size, sizeof *countdown, names.region);
@@ -147,9 +150,10 @@ static bool own_region(void)
                 "another --name",
                 names.region, (int)found.pid);
         claim = (struct region_claim){getpid(), (uint16_t)(found.generation + 1), REGION_BUILDING};
-    } while (!region_claim(&countdown->header.owner, &found, claim));
+    } while (
+        !region_claim(&countdown->header.owner, &found, claim)); /* lost: found is the winner */
 
-    if (!region_is_named(names.region, claim)) {
+    if (!region_is_named(names.region, &object, claim)) {
         CHECK(munmap(countdown, sizeof *countdown));
         return false;
     }
@@ -191,14 +195,19 @@ static void publish_region(void)
     atomic_store_explicit(&countdown->header.owner, mine, memory_order_release);
 }
 
-/* [connect] Waits till a consumer has put its pid into the region. */
+/* [connect] Waits till a consumer has put its pid into the region, and marks that place as taken for
+ * good: should this consumer die, no other one may slip in and go on in the middle. */
 static void wait_for_consumer(void)
 {
     int64_t deadline = timeout_deadline(timeout_s);
     struct backoff backoff = {0};
     for (bool told = false;; told = true) {
         consumer = atomic_load_explicit(&countdown->header.peer, memory_order_acquire);
-        if (consumer.pid != 0 && consumer.generation == mine.generation)
+        struct region_claim connected = consumer;
+        connected.state = REGION_CONNECTED;
+        if (consumer.pid != 0 && consumer.generation == mine.generation &&
+            atomic_compare_exchange_strong_explicit(&countdown->header.peer, &consumer, connected,
+                                                    memory_order_acq_rel, memory_order_relaxed))
             return;
         if (!told)
             note("waiting for the consumer; in another terminal: ./consumer%s", names.option);
@@ -214,14 +223,15 @@ static bool my_turn(void)
 {
     const char *trouble =
         take_turn(writable, &countdown->header.peer, consumer, timeout_deadline(timeout_s));
+    if (trouble == NULL || sem_trywait(writable) == 0)
+        acknowledged = sent;
     if (trouble != NULL && !stop_requested())
         die("the consumer (pid %d) %s; it has read %lld of %lld numbers", (int)consumer.pid,
             trouble, acknowledged, from + 1);
-    acknowledged = sent;
     return trouble == NULL;
 }
 
-/* The pause between two numbers; a consumer that goes in the meantime is noticed in it. */
+/* The pause between two numbers. It ends early when the consumer has gone; my_turn() then says so. */
 static void pause_interval(void)
 {
     int64_t end = deadline_after_ms(interval_ms);
@@ -230,7 +240,7 @@ static void pause_interval(void)
         sleep_until(next_look(end));
 }
 
-/* [count] */
+/* [count] One number per turn. */
 static void count_down(void)
 {
     for (long long number = from; number >= 0 && my_turn(); number--) {

@@ -121,6 +121,8 @@ static inline int parse_options(int count, char **arguments, const char *help,
         }
         if (option == ':')
             usage_die("%s needs a value; see %s --help", arguments[optind - 1], arguments[0]);
+        if (option == '?' && optopt > 0 && optopt < 256)
+            usage_die("unknown option -%c; see %s --help", optopt, arguments[0]);
         if (option == '?')
             usage_die("unknown option %s; see %s --help", arguments[optind - 1], arguments[0]);
         const struct option_rule *rule = &rules[option - 256];

@@ -7,9 +7,11 @@
 #ifndef COMMON_CLEANUP_H
 #define COMMON_CLEANUP_H
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "check.h"
 
@@ -21,10 +23,22 @@ static inline void note_stop_signal(int signal_number)
     stop_signal = signal_number;
 }
 
+/* A program may be started without stdin, stdout or stderr (`2>&-`): the next object it opened would
+ * then become its stderr, and get its messages. Puts /dev/null in their place. */
+static inline void open_standard_files(void)
+{
+    int fd;
+    do
+        fd = CHECK(open("/dev/null", O_RDWR));
+    while (fd <= STDERR_FILENO);
+    CHECK(close(fd));
+}
+
 /* To be called once, before anything is created. SIGPIPE counts too: a reader that has left
  * (`| head`) ends the program as Ctrl-C does, cleaned up and without a word. */
 static inline void catch_stop_signals(void)
 {
+    open_standard_files();
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
     struct sigaction action = {.sa_handler = note_stop_signal}; /* no SA_RESTART: waits end */
     sigemptyset(&action.sa_mask);

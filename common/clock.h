@@ -16,6 +16,12 @@
 #define NS_PER_S INT64_C(1000000000)
 #define DEADLINE_NEVER INT64_MAX
 
+#if defined __GLIBC__ && defined _GNU_SOURCE
+#if __GLIBC_PREREQ(2, 30)
+#define SEM_CLOCKWAIT /* sem_clockwait() is there */
+#endif
+#endif
+
 /* How long any wait may go without a look at whether the other half is still alive. */
 #define LOOK_INTERVAL_MS 100
 
@@ -71,7 +77,7 @@ static inline double seconds_since(int64_t start_ns)
 /* sem_wait() with a deadline, on every system: 0, or -1 with ETIMEDOUT, EINTR, EINVAL. */
 static inline int sem_wait_until(sem_t *semaphore, int64_t deadline)
 {
-#if defined __GLIBC__ && defined _GNU_SOURCE
+#if defined SEM_CLOCKWAIT
     struct timespec until = timespec_of_ns(deadline);
     return sem_clockwait(semaphore, CLOCK_MONOTONIC, &until);
 #elif defined __APPLE__

@@ -32,7 +32,8 @@
 #define REGION_REMOVE_HINT "choose another --name or, if nobody needs it, rm /dev/shm%s"
 #endif
 
-enum region_state { REGION_FREE, REGION_BUILDING, REGION_READY, REGION_CLOSED };
+/* Of an owner: BUILDING, READY, CLOSED. Of a peer: READY, then CONNECTED where the owner says so. */
+enum region_state { REGION_FREE, REGION_BUILDING, REGION_READY, REGION_CONNECTED, REGION_CLOSED };
 
 /* Who holds a place, in which run, how far: eight bytes, so that they can only change together. */
 struct region_claim {
@@ -98,6 +99,13 @@ static inline bool same_claim(struct region_claim a, struct region_claim b)
     return a.pid == b.pid && a.generation == b.generation && a.state == b.state;
 }
 
+/* [copy once] To be called between copying a value out of shared memory and checking the copy: it
+ * forbids the compiler to read the memory again, where a hostile half may have changed it. */
+static inline void copied_once(void)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
 /* [claim] Takes a place for this process unless a living one holds it. Of several that try, one
  * wins. found: what the caller saw there; after a loss, what is there now. */
 static inline bool region_claim(_Atomic struct region_claim *place, struct region_claim *found,
@@ -113,22 +121,28 @@ static inline bool region_claim(_Atomic struct region_claim *place, struct regio
 /* Why the half that held a place is not to be waited for, or NULL while it is there. */
 static inline const char *region_fate(_Atomic struct region_claim *place, struct region_claim seen)
 {
+    /* First whether it lives, then what it left: the other way round, a half that leaves and ends
+     * between the two would look as if it had died. acquire: pairs with [leave]. */
+    bool is_alive = process_is_alive(seen.pid);
     struct region_claim now = atomic_load_explicit(place, memory_order_acquire);
+    if (now.pid == 0 && now.generation == seen.generation)
+        return "has stopped";
     if (now.pid != seen.pid || now.generation != seen.generation)
         return "has died, and another process has taken its place";
-    if (now.state == REGION_CLOSED)
-        return "has stopped";
-    return process_is_alive(seen.pid) ? NULL : "has died";
+    return is_alive ? NULL : "has died";
 }
 
-/* [leave] Marks the caller's own place as left, so that the other half need not guess. */
+/* [leave] Gives the caller's own place up, so that the other half need not guess. The owner does
+ * so after it has removed the name: who finds a region by its name finds it claimed, or dead. */
 static inline void region_leave(_Atomic struct region_claim *place, struct region_claim mine)
 {
-    struct region_claim closed = mine;
-    closed.state = REGION_CLOSED;
+    struct region_claim nobody = {0, mine.generation, REGION_CLOSED};
+    struct region_claim now = atomic_load_explicit(place, memory_order_relaxed);
     /* release: what this half wrote is visible to whoever sees that it left (region_fate()). */
-    atomic_compare_exchange_strong_explicit(place, &mine, closed, memory_order_release,
-                                            memory_order_relaxed);
+    while (now.pid == mine.pid && now.generation == mine.generation &&
+           !atomic_compare_exchange_weak_explicit(place, &now, nobody, memory_order_release,
+                                                  memory_order_relaxed))
+        ;
 }
 
 /* Does an object of that many bytes fit? (macOS rounds the size up to whole pages.) */
@@ -140,6 +154,15 @@ static inline bool region_size_fits(off_t found_bytes, size_t expected_bytes)
         return true;
 #endif
     return (size_t)found_bytes == expected_bytes;
+}
+
+/* An object that its creator can't bring to its size is removed, while it is empty: then nobody can
+ * own it. (Who finds it empty waits a second before touching it.) */
+static inline void region_unlink_empty(const char *name, int fd)
+{
+    struct stat now;
+    if (fstat(fd, &now) == 0 && now.st_size == 0)
+        shm_unlink(name);
 }
 
 static inline uint32_t region_magic(const struct region_format *format)
@@ -169,6 +192,7 @@ static inline int region_check_format(const struct region_header *header,
         return 0;
     uint32_t version = header->layout_version;
     uint64_t bytes = header->size_bytes;
+    copied_once();
     if (magic == region_magic(format) && version == format->layout_version &&
         (format->size_bytes == 0 || bytes == format->size_bytes) && bytes >= sizeof *header &&
         bytes <= SIZE_MAX && region_size_fits(object->st_size, (size_t)bytes))
@@ -187,38 +211,33 @@ static inline int region_check_format(const struct region_header *header,
     return -1;
 }
 
-/* [look-again] Does the name still lead to the region that this process has claimed? The object
- * may have been unlinked between opening and claiming it: then nobody else will ever find it. */
-static inline bool region_is_named(const char *name, struct region_claim mine)
+/* [look-again] Does the name still lead to the region that this process has claimed? Another process
+ * may have unlinked it between opening and claiming, or somebody by hand: then it leads nowhere, or
+ * to another object, which is not ours to use or to remove. */
+static inline bool region_is_named(const char *name, const struct stat *object,
+                                   struct region_claim mine)
 {
     bool found = false;
-    struct stat object;
-    int fd = shm_open(name, O_RDONLY, 0);
-    if (fd == -1)
-        return false;
-    if (fstat(fd, &object) == 0 && object.st_size >= (off_t)sizeof(struct region_header)) {
-        struct region_header *header = mmap(NULL, sizeof *header, PROT_READ, MAP_SHARED, fd, 0);
-        if (header != MAP_FAILED) {
-            found = same_claim(atomic_load_explicit(&header->owner, memory_order_relaxed), mine);
-            munmap(header, sizeof *header);
-        }
-    }
-    close(fd);
-    return found;
-}
-
-/* [unlink] Removes the name, provided that it still leads to this very object: somebody may have
- * removed it by hand, and another producer may have used it again. (macOS gives shared memory
- * objects no inode numbers: there all look alike.) */
-static inline void region_unlink_name(const char *name, const struct stat *object)
-{
     struct stat now;
     int fd = shm_open(name, O_RDONLY, 0);
     if (fd == -1)
-        return;
-    if (fstat(fd, &now) == 0 && now.st_dev == object->st_dev && now.st_ino == object->st_ino)
-        shm_unlink(name);
+        return false;
+    if (fstat(fd, &now) == 0)
+#ifndef __APPLE__
+        found = now.st_dev == object->st_dev && now.st_ino == object->st_ino;
+    (void)mine;
+#else /* all objects have the inode number 0 there: look for our claim in it */
+        if (now.st_size == object->st_size) {
+            struct region_header *header = mmap(NULL, sizeof *header, PROT_READ, MAP_SHARED, fd, 0);
+            if (header != MAP_FAILED) {
+                struct region_claim owner = atomic_load(&header->owner);
+                found = owner.pid == mine.pid && owner.generation == mine.generation;
+                munmap(header, sizeof *header);
+            }
+        }
+#endif
     close(fd);
+    return found;
 }
 
 #endif

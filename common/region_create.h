@@ -89,21 +89,25 @@ static inline int region_open_or_create(struct region *region, size_t bytes)
     if (fd == -1)
         return region_fail(region, errno, "%s; choose another --name", strerror(errno));
 
-    int64_t patience = deadline_after_ms(created ? 0 : 1000);
-    while (fstat(fd, &region->object) == 0 && region->object.st_size == 0 &&
-           !deadline_passed(patience) && !stop_requested())
-        sleep_until(now_ns() + 10 * NS_PER_MS);
     region->is_new = created;
-    int error = stop_requested() ? EINTR : 0;
-    if (error == 0 && region->object.st_size == 0)
-        error = region_reserve(fd, bytes);
-    if (error == 0 && fstat(fd, &region->object) == -1)
-        error = errno;
-    if (error == 0)
+    int error = 0;
+    int64_t patience = deadline_after_ms(created ? 0 : 1000);
+    while (fstat(fd, &region->object) == 0 && region->object.st_size == 0 && error == 0) {
+        if (stop_requested())
+            error = EINTR;
+        else if (deadline_passed(patience))
+            error = region_reserve(fd, bytes);
+        else
+            sleep_until(now_ns() + 10 * NS_PER_MS);
+    }
+    if (error == 0 && region->object.st_uid == geteuid())
         return fd;
     if (created)
-        shm_unlink(region->name); /* empty: nobody can own it */
+        region_unlink_empty(region->name, fd);
     close(fd);
+    if (error == 0)
+        return region_fail(region, EACCES, "it belongs to user %u; choose another --name",
+                           (unsigned)region->object.st_uid);
     return region_fail(region, error, "cannot reserve %zu bytes: %s; see df /dev/shm", bytes,
                        strerror(error));
 }
@@ -135,7 +139,7 @@ static inline int region_try_create(struct region *region, const struct region_f
                                (int)found.pid);
         claim = (struct region_claim){getpid(), (uint16_t)(found.generation + 1), REGION_BUILDING};
     } while (!region_claim(&region->header->owner, &found, claim));
-    if (!region_is_named(region->name, claim))
+    if (!region_is_named(region->name, &region->object, claim))
         return 0;
     region->mine = claim;
     region->is_adopted = found.state == REGION_READY || found.state == REGION_CLOSED;
@@ -179,6 +183,9 @@ static inline int region_try_attach(struct region *region, const struct region_f
     if (fd == -1)
         return errno == ENOENT ? 0 : region_fail(region, errno, "%s", strerror(errno));
     int mapped = fstat(fd, &region->object);
+    if (mapped == 0 && region->object.st_uid != geteuid())
+        mapped = region_fail(region, EACCES, "it belongs to user %u; choose another --name",
+                             (unsigned)region->object.st_uid);
     if (mapped == 0 && region->object.st_size == 0) {
         close(fd);
         return 0; /* not sized yet: to touch it now is SIGBUS */
@@ -245,30 +252,46 @@ static inline int region_join(struct region *region)
     return region_fail(region, EAGAIN, "another producer has taken over");
 }
 
-/* Has a peer joined? Then region->other is its claim. For the owner. */
+/* Is a peer there that lives? Then region->other is its claim. For the owner. */
 static inline bool region_has_peer(struct region *region)
 {
+    /* acquire: pairs with the peer's compare-and-swap in region_claim(). */
     region->other = atomic_load_explicit(&region->header->peer, memory_order_acquire);
-    return region->other.pid != 0 && region->other.generation == region->mine.generation;
+    return region->other.generation == region->mine.generation &&
+           process_is_alive(region->other.pid);
+}
+
+/* Has this process made the region, and does the name still lead to it? Then the names of what
+ * belongs to the region are this process's to remove as well. */
+static inline bool region_name_is_ours(const struct region *region)
+{
+    return region->is_named && region_is_named(region->name, &region->object, region->mine);
 }
 
 /* The owner removes the name; the region stays while it is mapped. */
 static inline void region_unlink(struct region *region)
 {
-    if (region->is_named)
-        region_unlink_name(region->name, &region->object);
+    if (region_name_is_ours(region))
+        shm_unlink(region->name);
     region->is_named = false;
 }
 
-/* Leaves the region; the owner removes the name. Nothing to do twice. */
-static inline void region_close(struct region *region)
+/* Gives up this process's place, the owner after it has removed the name. What is mapped stays. */
+static inline void region_withdraw(struct region *region)
 {
-    if (region->header == NULL)
-        return;
     region_unlink(region);
     if (region->mine.pid != 0)
         region_leave(region->is_owner ? &region->header->owner : &region->header->peer,
                      region->mine);
+    region->mine.pid = 0;
+}
+
+/* Withdraws and unmaps. Nothing to do twice. */
+static inline void region_close(struct region *region)
+{
+    if (region->header == NULL)
+        return;
+    region_withdraw(region);
     region_unmap(region);
 }
 

@@ -94,7 +94,11 @@ ok 'once a pair is connected its names are free' nothing_is_left
 start_producer p2
 start_consumer c2
 ok 'a second pair of the same name runs beside it' pair_is_right p2 c2
-ok 'and the first did not notice' kill -0 "$p1" "$c1"
+numbers_so_far=$(wc -l <c1.out)
+goes_on() {
+    [ "$(wc -l <c1.out)" -gt "$numbers_so_far" ]
+}
+ok 'and the first did not notice' eventually goes_on
 kill -INT "$p1"
 ends "$p1" 130
 ends "$c1" 1
@@ -208,9 +212,17 @@ fi
 
 # --- stop signals, a closed stdout, nobody there ---------------------------------------------
 
+hup_is_ignored() { # as under nohup: then the programs leave it so
+    bash -c trap | grep -q HUP
+}
+
 for signal in INT:2 TERM:15 HUP:1; do
     number=${signal#*:}
     signal=${signal%:*}
+    if [ "$signal" = HUP ] && hup_is_ignored; then
+        skip 'SIGHUP' 'these tests run under nohup'
+        continue
+    fi
     start_producer p --from 1000000 --interval 5
     start_consumer c
     eventually test -s c.out
@@ -228,6 +240,54 @@ for signal in INT:2 TERM:15 HUP:1; do
     ok 'the producer says that the consumer has stopped' ends "$p" 1
     ok 'by pid, and what was read' says p.err "the consumer \(pid $c\) has stopped; it has read [0-9]+ of 1000001"
 done
+if hup_is_ignored; then
+    skip 'SIGHUP that nohup has made ignored' 'these tests themselves run under nohup'
+else
+    (trap '' HUP; exec "$producer" --name "$name" >p.out 2>p.err) &
+    p=$!
+    eventually is_waiting p
+    kill -HUP "$p"
+    start_consumer c
+    ok 'SIGHUP that nohup has made ignored stays ignored' ends "$c" 0
+    ends "$p" 0
+fi
+
+# The last number is posted, and not yet read.
+post_the_last_one() {
+    start_producer p --from 0
+    eventually is_waiting p
+    kill -STOP "$p"
+    start_consumer c
+    eventually joined "$c"
+    kill -STOP "$c"
+    kill -CONT "$p"
+    eventually test -s p.out
+}
+post_the_last_one
+kill -9 "$p"
+ends "$p" 137
+kill -CONT "$c"
+ok 'what a producer posted before it died still counts' ends "$c" 0
+is 'and is received' "$(cat c.out)" $'received 0\nliftoff'
+post_the_last_one
+kill -INT "$p"
+ok 'a producer does not take for read what was only sent' ends "$p" 130
+ok 'and says so' says p.err '^producer: 0 of 1 numbers read'
+kill -CONT "$c"
+ends "$c" 0
+
+start_producer p
+eventually is_waiting p
+kill -STOP "$p"
+start_consumer c
+eventually joined "$c"
+kill -9 "$c"
+ends "$c" 137
+start_consumer c2
+eventually joined "$c2"
+ok "a dead consumer's place is taken before the producer has seen it" kill -CONT "$p"
+ok 'and all numbers come' pair_is_right p c2
+
 start_producer p
 eventually is_waiting p
 kill -INT "$p"

@@ -8,7 +8,7 @@ set -u
 # shellcheck disable=SC2034 # for the tests
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(mktemp -d)
-name=/t$$
+name=/t$$. # the dot: /t12 is not to be the beginning of /t123
 tests_run=0
 tests_failed=0
 started=()
@@ -48,7 +48,7 @@ skip() {
 
 # says FILE PATTERN: a line of the file matches the extended regular expression.
 says() {
-    grep -qE -e "$2" "$1" || { sed 's/^/#   '"$1"': /' "$1" | head -20; false; }
+    grep -qE -e "$2" "$1" || { tail -n 5 "$1" | sed "s|^|#   ${1##*/}: |"; false; }
 }
 
 # --- processes -------------------------------------------------------------------------------
@@ -59,7 +59,7 @@ start() {
     local label=$1
     shift
     rm -f "$label.out" "$label.err" # of an earlier one; nobody shall take them for the new ones
-    "$@" >"$label.out" 2>"$label.err" &
+    "$@" >"$label.out" 2>"$label.err" <&0 &
     printf -v "$label" '%s' "$!"
     started+=("$!")
 }
@@ -67,7 +67,7 @@ start() {
 # eventually COMMAND [ARGUMENT ...]: polls until it succeeds, for 30 s at most.
 eventually() {
     local tries=3000
-    until "$@" 2>/dev/null; do
+    until "$@" >/dev/null 2>&1; do
         tries=$((tries - 1))
         [ "$tries" -gt 0 ] || { echo "#   never came true: $*"; return 1; }
         sleep 0.01

@@ -32,6 +32,12 @@ make all
 if command make -q CFLAGS=-O0 2>/dev/null; then status=0; else status=$?; fi
 is 'so do changed flags' "$status" 1
 
+make all
+(cd 01_countdown && cc producer.c -o producer -pthread -lrt)
+rm build/01_countdown-producer.d
+if command make -q; then status=0; else status=$?; fi
+is 'so does a program that was built by hand' "$status" 1
+
 ok 'make countdown' make countdown
 ok 'prints the two commands' says "$work/out" '^    \./01_countdown/producer$'
 ok 'of both halves' says "$work/out" '^    \./01_countdown/consumer$'

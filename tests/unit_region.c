@@ -132,8 +132,8 @@ static void test_deaths(void)
     ok("with its contents", owner.is_adopted);
     region_publish(&owner);
     in_a_child_that_is_killed(join);
-    ok("a peer joined", region_has_peer(&owner));
-    is_text("and is seen to have died", region_fate(region_other_place(&owner), owner.other),
+    ok("a peer that has died is none", !region_has_peer(&owner));
+    is_text("it is seen to have died", region_fate(region_other_place(&owner), owner.other),
             "has died");
     is_number("a dead peer's place is taken", in_a_child(error_of_join), 0);
     region_close(&owner);
@@ -160,17 +160,63 @@ static void test_unlinked_meanwhile(void)
 {
     struct region owner, other;
     CHECK(region_create(&owner, name, &format));
-    ok("its name leads to it", region_is_named(name, owner.mine));
+    ok("its name leads to it", region_is_named(name, &owner.object, owner.mine));
     CHECK(shm_unlink(name));
-    ok("a removed name does not", !region_is_named(name, owner.mine));
-    struct region_claim mine = owner.mine;
-    owner.mine.pid = 0; /* as if another process had claimed the second object */
-    CHECK(region_create(&other, name, &format));
-    ok("the name of another object is not removed", (region_unlink(&owner), object_exists()));
-    owner.mine = mine;
+    ok("a removed name does not", !region_is_named(name, &owner.object, owner.mine));
+    in_a_child_that_is_killed(create_and_publish);
     region_close(&owner);
+    ok("the name of another object is not removed", object_exists());
+    CHECK(region_create(&other, name, &format));
     region_close(&other);
     ok("its own is", !object_exists());
+}
+
+/* Children meet at each round and try for the same place at once. */
+static void test_race(void)
+{
+    enum { RIVALS = 4, ROUNDS = 5000 };
+    struct race {
+        _Atomic struct region_claim place;
+        _Atomic int arrived[ROUNDS], winners[ROUNDS];
+    } *race = mmap(NULL, sizeof *race, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    for (int i = 0; i < RIVALS; i++)
+        if (fork() == 0) {
+            for (int round = 0; round < ROUNDS; round++) {
+                struct region_claim found = {0, (uint16_t)round, REGION_FREE};
+                struct region_claim mine = {getpid(), (uint16_t)(round + 1), REGION_FREE};
+                atomic_fetch_add(&race->arrived[round], 1);
+                while (atomic_load(&race->arrived[round]) < RIVALS)
+                    sched_yield();
+                if (!region_claim(&race->place, &found, mine))
+                    continue;
+                atomic_fetch_add(&race->winners[round], 1);
+                struct region_claim next = {0, (uint16_t)(round + 1), REGION_FREE};
+                while (round + 1 < ROUNDS && atomic_load(&race->arrived[round + 1]) < RIVALS - 1)
+                    sched_yield(); /* all others have lost this round */
+                atomic_store(&race->place, next);
+            }
+            _exit(0);
+        }
+    while (wait(NULL) != -1)
+        ;
+    int single = 0;
+    for (int round = 0; round < ROUNDS; round++)
+        single += atomic_load(&race->winners[round]) == 1;
+    is_number("of four that claim a place at once one wins, each time", single, ROUNDS);
+}
+
+static void test_zombie(void)
+{
+    siginfo_t info;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    CHECK(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT));
+    ok("a process that has ended, and whose parent hasn't asked, is dead",
+       !process_is_alive(child));
+    CHECK(waitpid(child, NULL, 0));
+    ok("so is one that is gone", !process_is_alive(child));
+    ok("this one lives", process_is_alive(getpid()));
 }
 
 static void refuses(const char *what, const char *magic, uint32_t version, uint64_t claimed_bytes,
@@ -198,6 +244,8 @@ static void refuses(const char *what, const char *magic, uint32_t version, uint6
 int main(void)
 {
     snprintf(name, sizeof name, "/unit_region-%d", (int)getpid());
+    test_race();
+    test_zombie();
     test_life();
     test_deaths();
     test_unlinked_meanwhile();

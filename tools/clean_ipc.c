@@ -5,21 +5,23 @@
  *
  * It becomes the owner of a leftover for a moment, exactly as a next producer would: so a region
  * that a living process owns is never touched. It finds the default names everywhere and, where
- * /dev/shm can be listed, every object of the user that bears one of our magics.
+ * /dev/shm can be listed, every object of the user that bears one of our magics. With names, it cleans those and no others.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
 
-#include "../common/region_create.h"
+#include "../01_countdown/countdown.h"
+#include "../02_buffer_transfer/channel.h"
 
 const char program_name[] = "clean_ipc";
 
 static const struct lesson {
     const char *object; /* of the default name */
-    char magic[5];
-    const char *semaphores[3]; /* suffixes of their names */
+    const struct region_format *format;
+    const char *semaphores[5]; /* suffixes of their names */
 } lessons[] = {
-    {"countdown", "CNTD", {"-writable", "-readable"}},
+    {"countdown", &countdown_format, {"-writable", "-readable"}},
+    {"transfer", &channel_format, {"-writable", "-readable", "-free", "-filled"}},
 };
 
 enum { LESSONS = sizeof lessons / sizeof lessons[0] };
@@ -39,16 +41,27 @@ static const struct lesson *look_at(const char *name, struct region_format *form
     if (header == MAP_FAILED)
         return NULL;
     const struct lesson *found = NULL;
-    for (int i = 0; i < LESSONS && found == NULL; i++) {
-        memcpy(format->magic, lessons[i].magic, sizeof format->magic);
-        if (atomic_load_explicit(&header->magic, memory_order_acquire) == region_magic(format)) {
+    uint32_t magic = atomic_load_explicit(&header->magic, memory_order_acquire);
+    for (int i = 0; i < LESSONS && found == NULL; i++)
+        if (magic == region_magic(lessons[i].format)) {
+            found = &lessons[i];
+            *format = *found->format;
             format->layout_version = header->layout_version;
             format->size_bytes = (size_t)header->size_bytes;
-            found = &lessons[i];
         }
-    }
     CHECK(munmap(header, sizeof *header));
     return found;
+}
+
+/* Removes semaphores, and says so. They are orphans, or their region is ours. */
+static void unlink_semaphores(const char *name, const struct lesson *lesson)
+{
+    for (int i = 0; lesson->semaphores[i] != NULL; i++) {
+        char semaphore[64];
+        snprintf(semaphore, sizeof semaphore, "%s%s", name, lesson->semaphores[i]);
+        if (sem_unlink(semaphore) == 0)
+            note("removed the semaphore %s", semaphore);
+    }
 }
 
 static void clean(const char *name, const struct lesson *lesson, const struct region_format *format)
@@ -58,26 +71,26 @@ static void clean(const char *name, const struct lesson *lesson, const struct re
         note("left %s alone: %s", name, region.problem);
         return;
     }
-    for (int i = 0; lesson->semaphores[i] != NULL; i++) {
-        char semaphore[64];
-        snprintf(semaphore, sizeof semaphore, "%s%s", name, lesson->semaphores[i]);
-        if (sem_unlink(semaphore) == 0)
-            note("removed the semaphore %s", semaphore);
-    }
-    if (!region.is_new)
-        note("removed %s", name);
+    unlink_semaphores(name, lesson);
     region_close(&region);
+    note("removed %s", name);
 }
 
-/* Under a lesson's default name even semaphores that have lost their region are found. */
+/* Under a lesson's default name also what has no header yet, and semaphores without their region. A
+ * region that isn't there is not created: a producer that starts now would be in its way. */
 static void clean_default_name(const struct lesson *lesson)
 {
     char name[REGION_NAME_LENGTH + 1];
-    struct region_format format = {"", 1, sizeof(struct region_header)};
-    memcpy(format.magic, lesson->magic, sizeof format.magic);
+    struct region_format format = *lesson->format;
     region_default_name(name, lesson->object);
-    look_at(name, &format);
-    clean(name, lesson, &format);
+    int fd = shm_open(name, O_RDWR, 0);
+    if (fd == -1 && errno == ENOENT) {
+        unlink_semaphores(name, lesson);
+    } else if (fd != -1) {
+        CHECK(close(fd));
+        look_at(name, &format);
+        clean(name, lesson, &format);
+    }
 }
 
 static bool is_default_name(const char *name)
@@ -94,7 +107,7 @@ static bool is_default_name(const char *name)
 static void clean_name(const char *name)
 {
     struct region_format format;
-    const struct lesson *lesson = is_default_name(name) ? NULL : look_at(name, &format);
+    const struct lesson *lesson = look_at(name, &format);
     if (lesson != NULL)
         clean(name, lesson, &format);
 }
@@ -109,7 +122,8 @@ static void clean_listed_names(void)
         if (entry->d_name[0] != '.' && strlen(entry->d_name) < REGION_NAME_LENGTH) {
             char name[REGION_NAME_LENGTH + 1];
             snprintf(name, sizeof name, "/%.29s", entry->d_name);
-            clean_name(name);
+            if (!is_default_name(name))
+                clean_name(name);
         }
     CHECK(closedir(folder));
 }
@@ -117,10 +131,12 @@ static void clean_listed_names(void)
 int main(int argc, char **argv)
 {
     catch_stop_signals();
-    for (int i = 0; i < LESSONS; i++)
-        clean_default_name(&lessons[i]);
     for (int i = 1; i < argc; i++)
         clean_name(argv[i]);
+    if (argc > 1)
+        return exit_status();
+    for (int i = 0; i < LESSONS; i++)
+        clean_default_name(&lessons[i]);
     clean_listed_names();
     return exit_status();
 }

@@ -2,21 +2,30 @@
 # run_pair.sh - runs both halves of a lesson in one terminal; each line says who said it
 #
 # Usage: run_pair.sh 'PROGRAM [OPTIONS]' 'PROGRAM [OPTIONS]'
+# With QUIET=1 their data (stdout) is thrown away, and only what they say (stderr) is shown.
 # Ctrl-C stops both. Exit status: 0 when both ended with 0, else that of the first one that did not.
 
 [ $# -eq 2 ] || { echo "usage: $0 'PROGRAM [OPTIONS]' 'PROGRAM [OPTIONS]'" >&2; exit 2; }
 
 pipes=$(mktemp -d) || exit 1
 trap 'rm -rf "$pipes"' EXIT
-trap '' INT HUP # both halves get these from the terminal too; this script waits for their ends
+trap : INT HUP # both halves get these from the terminal too; this script waits for their ends
 trap 'kill "$first" "$second"' TERM
 
-# Starts a half; its output goes through a pipe that puts its name before each line.
+# Puts the name of a half before each of its lines, at once (awk and sed would gather them).
+label() {
+    while IFS= read -r line; do printf '%-8s | %s\n' "$1" "$line"; done
+}
+
 start() {
     name=$(basename "${1%% *}")
     mkfifo "$pipes/$name"
-    awk -v name="$name" '{ printf "%-8s | %s\n", name, $0; fflush() }' <"$pipes/$name" &
-    $1 >"$pipes/$name" 2>&1 & # unquoted: the options are words of their own
+    label "$name" <"$pipes/$name" &
+    if [ -n "${QUIET:-}" ]; then
+        $1 2>"$pipes/$name" >/dev/null & # unquoted: the options are words of their own
+    else
+        $1 >"$pipes/$name" 2>&1 &
+    fi
 }
 
 start "$1"
