@@ -13,7 +13,8 @@ countdown_demo     := "01_countdown/producer --interval 200 $(OWN_NAME)" "01_cou
 countdown_bench    := "01_countdown/producer --from 100000 --interval 0 $(OWN_NAME)" "01_countdown/consumer $(OWN_NAME)"
 
 buffer_transfer_programs := 02_buffer_transfer/producer 02_buffer_transfer/consumer
-buffer_transfer_demo     := "02_buffer_transfer/producer --points 40 $(OWN_NAME)" "02_buffer_transfer/consumer $(OWN_NAME)"
+buffer_transfer_demo     := "02_buffer_transfer/producer --points 100 --rate 40 $(OWN_NAME)" "02_buffer_transfer/consumer $(OWN_NAME)"
+buffer_transfer_live     := 1
 
 PROGRAMS   := $(foreach lesson,$(LESSONS),$($(lesson)_programs))
 TOOLS      := tools/clean_ipc
@@ -62,7 +63,7 @@ bench: $(LESSONS:%=bench-%) ## all of them
 # A recipe's first failure ends the demo with its status.
 demo: $(PROGRAMS) ## every lesson at work, a few seconds each
 	@$(foreach lesson,$(LESSONS),\
-		printf '\n== %s\n' $(lesson); tools/run_pair.sh $($(lesson)_demo) || exit;)
+		printf '\n== %s\n' $(lesson); LIVE=$($(lesson)_live) tools/run_pair.sh $($(lesson)_demo) || exit;)
 
 test: all $(UNIT_TESTS) ## every test (TAP, run by prove)
 	@prove --jobs 8 --exec '' tests/*.t

@@ -3,6 +3,7 @@
 #
 # Usage: run_pair.sh 'PROGRAM [OPTIONS]' 'PROGRAM [OPTIONS]'
 # With QUIET=1 their data (stdout) is thrown away, and only what they say (stderr) is shown.
+# With LIVE=1, and on a terminal, the second half has the terminal to itself, to draw on it.
 # Ctrl-C stops both. Exit status: 0 when both ended with 0, else that of the first one that did not.
 
 [ $# -eq 2 ] || { echo "usage: $0 'PROGRAM [OPTIONS]' 'PROGRAM [OPTIONS]'" >&2; exit 2; }
@@ -28,10 +29,17 @@ start() {
     fi
 }
 
-start "$1"
-first=$!
-start "$2"
-second=$!
+if [ -n "${LIVE:-}" ] && [ -t 1 ]; then
+    $1 >/dev/null 2>&1 &
+    first=$!
+    $2 <&0 &
+    second=$!
+else
+    start "$1"
+    first=$!
+    start "$2"
+    second=$!
+fi
 wait "$first"
 first_status=$?
 wait "$second"
