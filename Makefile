@@ -15,8 +15,9 @@ countdown_bench    := "01_countdown/producer --from 100000 --interval 0 $(OWN_NA
 buffer_transfer_programs := 02_buffer_transfer/producer 02_buffer_transfer/consumer
 buffer_transfer_demo     := "02_buffer_transfer/producer --points 100 --rate 40 $(OWN_NAME)" "02_buffer_transfer/consumer $(OWN_NAME)"
 buffer_transfer_live     := 1
+buffer_transfer_benches  := 02_buffer_transfer/bench
 
-PROGRAMS   := $(foreach lesson,$(LESSONS),$($(lesson)_programs))
+PROGRAMS   := $(foreach lesson,$(LESSONS),$($(lesson)_programs) $($(lesson)_benches))
 TOOLS      := tools/clean_ipc
 UNIT_TESTS := $(patsubst %.c,%.t,$(wildcard tests/unit_*.c))
 BINARIES   := $(PROGRAMS) $(TOOLS) $(UNIT_TESTS)
@@ -57,6 +58,13 @@ run-%: ## run-NAME: both halves of a lesson in this terminal
 bench-%: ## bench-NAME: how fast a lesson is
 	@$(MAKE) --no-print-directory -s $($*_programs)
 	@QUIET=1 tools/run_pair.sh $($*_bench)
+
+# With mpicc, OpenMPI's own shared-memory transport is measured by the same two processes.
+bench-buffer_transfer: $(buffer_transfer_benches)
+	@if command -v mpicc mpirun >/dev/null; then \
+		OMPI_CC=$(CC) mpicc $(STANDARD) $(CFLAGS) -DBENCH_MPI -o build/bench_mpi 02_buffer_transfer/bench.c $(LDFLAGS) $(LIBRARIES) && \
+		mpirun --allow-run-as-root --oversubscribe --bind-to core -np 2 build/bench_mpi; \
+	else 02_buffer_transfer/bench; fi
 
 bench: $(LESSONS:%=bench-%) ## all of them
 
