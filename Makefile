@@ -6,7 +6,7 @@
 # The demo and the benchmarks disturb nobody who runs the same lesson at the same time.
 OWN_NAME := --name /make-$$$$
 
-LESSONS := countdown buffer_transfer
+LESSONS := countdown buffer_transfer ring_buffer
 
 countdown_programs := 01_countdown/producer 01_countdown/consumer
 countdown_demo     := "01_countdown/producer --interval 200 $(OWN_NAME)" "01_countdown/consumer $(OWN_NAME)"
@@ -16,6 +16,10 @@ buffer_transfer_programs := 02_buffer_transfer/producer 02_buffer_transfer/consu
 buffer_transfer_demo     := "02_buffer_transfer/producer --points 100 --rate 40 $(OWN_NAME)" "02_buffer_transfer/consumer $(OWN_NAME)"
 buffer_transfer_live     := 1
 buffer_transfer_benches  := 02_buffer_transfer/bench
+
+ring_buffer_programs := 03_ring_buffer/producer 03_ring_buffer/consumer
+ring_buffer_demo     := "03_ring_buffer/producer --count 20000000 $(OWN_NAME)" "03_ring_buffer/consumer $(OWN_NAME)"
+ring_buffer_benches  := 03_ring_buffer/bench 03_ring_buffer/bench_8
 
 PROGRAMS   := $(foreach lesson,$(LESSONS),$($(lesson)_programs) $($(lesson)_benches))
 TOOLS      := tools/clean_ipc
@@ -45,6 +49,8 @@ countdown: $(countdown_programs) ## lesson 01: a countdown through shared memory
 
 buffer_transfer: $(buffer_transfer_programs) ## lesson 02: a channel for messages of any size
 
+ring_buffer: $(ring_buffer_programs) ## lesson 03: a lock-free ring between two processes
+
 # What to type next.
 $(LESSONS):
 	@printf '\n%s is built. Type in two terminals:\n\n' $@
@@ -65,6 +71,9 @@ bench-buffer_transfer: $(buffer_transfer_benches)
 		OMPI_CC=$(CC) mpicc $(STANDARD) $(CFLAGS) -DBENCH_MPI -o build/bench_mpi 02_buffer_transfer/bench.c $(LDFLAGS) $(LIBRARIES) && \
 		mpirun --allow-run-as-root --oversubscribe --bind-to core -np 2 build/bench_mpi; \
 	else 02_buffer_transfer/bench; fi
+
+bench-ring_buffer: $(ring_buffer_benches)
+	@for bench in $^; do ./$$bench || exit; done
 
 bench: $(LESSONS:%=bench-%) ## all of them
 

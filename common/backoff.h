@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BACKOFF_SPINS = 1000, BACKOFF_YIELDS = 100, BACKOFF_LONGEST_SLEEP_US = 1000 };
+enum { BACKOFF_SPINS = 1000, BACKOFF_YIELDS = 100, BACKOFF_LONGEST_SLEEP_US = 2000 };
 
 struct backoff {
     uint32_t rounds;   /* since the last backoff_reset() */
@@ -28,12 +28,23 @@ static inline void spin_pause(void)
 #endif
 }
 
-/* How many looks are worth spinning for: none where there is but one processor. */
+/* How many processors this process may run on: a container or taskset(1) may leave it only one. */
+static inline long usable_processors(void)
+{
+#if defined __linux__ && defined CPU_COUNT /* with _GNU_SOURCE */
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
+        return CPU_COUNT(&allowed);
+#endif
+    return sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+/* How many looks are worth spinning for: none on a single processor. */
 static inline uint32_t spin_limit(void)
 {
     static uint32_t limit = UINT32_MAX;
     if (limit == UINT32_MAX)
-        limit = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? BACKOFF_SPINS : 0;
+        limit = usable_processors() > 1 ? BACKOFF_SPINS : 0;
     return limit;
 }
 
@@ -43,7 +54,7 @@ static inline void backoff_reset(struct backoff *backoff)
     *backoff = (struct backoff){0};
 }
 
-/* Nothing came: waits a little, at most a millisecond. Returns true when it slept, which is the
+/* Nothing came: waits a little, at most two milliseconds. Returns true when it slept, which is the
  * time to look at stop signals, deadlines and whether the other half is alive. */
 static inline int backoff_wait(struct backoff *backoff)
 {

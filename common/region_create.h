@@ -3,6 +3,8 @@
  *   owner:  region_create(), fill the region, region_publish(), region_has_peer() ... region_close()
  *   peer:   region_attach(), open what else it takes, region_join() ...               region_close()
  *
+ * In a region that outlives its halves: region_own(), and region_find() with region_take_peer().
+ *
  * Nothing here prints or exits: each returns -1 with errno, and region->problem says it in words.
  */
 #ifndef COMMON_REGION_CREATE_H
@@ -146,11 +148,10 @@ static inline int region_try_create(struct region *region, const struct region_f
     return 1;
 }
 
-/* Makes the region, or takes over a dead owner's; state BUILDING: fill it, then region_publish().
- * Returns 0, or -1 with errno and region->problem: EBUSY, EPROTO (not our layout; untouched),
- * ENOSPC, EACCES, ENOMEM, EINTR. */
-static inline int region_create(struct region *region, const char *name,
-                                const struct region_format *format)
+/* As region_create() below, but what lies in the region, and who holds the peer's place, stays:
+ * for a region that outlives its halves. New pages are zero: nobody holds that place. */
+static inline int region_own(struct region *region, const char *name,
+                             const struct region_format *format)
 {
     *region = (struct region){.is_owner = true};
     snprintf(region->name, sizeof region->name, "%s", name);
@@ -162,9 +163,20 @@ static inline int region_create(struct region *region, const char *name,
         return -1;
     }
     region->is_named = true;
+    region_write_format(region->header, format);
+    return 0;
+}
+
+/* Makes the region, or takes over a dead owner's; state BUILDING: fill it, then region_publish().
+ * Returns 0, or -1 with errno and region->problem: EBUSY, EPROTO (not our layout; untouched),
+ * ENOSPC, EACCES, ENOMEM, EINTR. */
+static inline int region_create(struct region *region, const char *name,
+                                const struct region_format *format)
+{
+    if (region_own(region, name, format) == -1)
+        return -1;
     struct region_claim nobody = {0, region->mine.generation, REGION_FREE};
     atomic_store_explicit(&region->header->peer, nobody, memory_order_relaxed);
-    region_write_format(region->header, format);
     return 0;
 }
 
@@ -176,8 +188,9 @@ static inline void region_publish(struct region *region)
     atomic_store_explicit(&region->header->owner, region->mine, memory_order_release);
 }
 
-/* One attempt to find a published region of a living owner: 1 found, 0 not yet, -1 never. */
-static inline int region_try_attach(struct region *region, const struct region_format *format)
+/* One attempt to map the region of that name, in whatever state: 1 mapped, and region->other is the
+ * owner's claim; 0 there is none yet, -1 never. */
+static inline int region_try_map(struct region *region, const struct region_format *format)
 {
     int fd = shm_open(region->name, O_RDWR, 0);
     if (fd == -1)
@@ -205,7 +218,29 @@ static inline int region_try_attach(struct region *region, const struct region_f
         return fits;
     /* acquire: pairs with [publish]. */
     region->other = atomic_load_explicit(&region->header->owner, memory_order_acquire);
+    return 1;
+}
+
+/* One attempt to find a published region of a living owner: 1 found, 0 not yet, -1 never. */
+static inline int region_try_attach(struct region *region, const struct region_format *format)
+{
+    int mapped = region_try_map(region, format);
+    if (mapped != 1)
+        return mapped;
     return region->other.state == REGION_READY && process_is_alive(region->other.pid);
+}
+
+/* Maps the region of that name if there is one, without waiting; its owner, region->other, may be
+ * dead or have closed it. 1 found, 0 there is none yet, -1 with errno and region->problem. */
+static inline int region_find(struct region *region, const char *name,
+                              const struct region_format *format)
+{
+    *region = (struct region){.is_owner = false};
+    snprintf(region->name, sizeof region->name, "%s", name);
+    int mapped = region_try_map(region, format);
+    if (mapped != 1)
+        region_unmap(region);
+    return mapped;
 }
 
 /* Waits for a published region of a living owner; then open what else it takes, and join.
@@ -250,6 +285,22 @@ static inline int region_join(struct region *region)
         }
     }
     return region_fail(region, EAGAIN, "another producer has taken over");
+}
+
+/* Becomes the peer in whatever run: for a region that outlives its halves. Returns 0, or -1 with
+ * errno: EBUSY. */
+static inline int region_take_peer(struct region *region)
+{
+    struct region_claim claim = {getpid(), region->other.generation, REGION_READY};
+    struct region_claim found = atomic_load_explicit(&region->header->peer, memory_order_acquire);
+    while (!region_claim(&region->header->peer, &found, claim))
+        if (process_is_alive(found.pid))
+            return region_fail(region, EBUSY,
+                               "another consumer (pid %d) is connected; wait for its end, or "
+                               "choose another --name for both halves",
+                               (int)found.pid);
+    region->mine = claim;
+    return 0;
 }
 
 /* Is a peer there that lives? Then region->other is its claim. For the owner. */

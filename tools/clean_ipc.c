@@ -12,6 +12,7 @@
 
 #include "../01_countdown/countdown.h"
 #include "../02_buffer_transfer/channel.h"
+#include "../03_ring_buffer/ring_pair.h"
 
 const char program_name[] = "clean_ipc";
 
@@ -22,6 +23,7 @@ static const struct lesson {
 } lessons[] = {
     {"countdown", &countdown_format, {"-writable", "-readable"}},
     {"transfer", &channel_format, {"-writable", "-readable", "-free", "-filled"}},
+    {"ring", &ring_format, {NULL}},
 };
 
 enum { LESSONS = sizeof lessons / sizeof lessons[0] };
@@ -88,7 +90,8 @@ static void clean_default_name(const struct lesson *lesson)
         unlink_semaphores(name, lesson);
     } else if (fd != -1) {
         CHECK(close(fd));
-        look_at(name, &format);
+        if (look_at(name, &format) == NULL && format.size_bytes == 0)
+            format.size_bytes = sizeof(struct region_header); /* any will do for a moment */
         clean(name, lesson, &format);
     }
 }

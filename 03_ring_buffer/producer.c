@@ -1,0 +1,277 @@
+/* producer.c - sends numbered messages through a lock-free ring in shared memory
+ *
+ * Partner: consumer.c. Both include ring.h, the ring itself, and ring_pair.h, its region and its end.
+ * Build:   cc producer.c -o producer -O2 -pthread -lrt     (macOS: without -lrt)
+ * Run:     ./producer       and in a second terminal:  ./consumer
+ * Look first at main, then at produce() and finish().
+ */
+#define _GNU_SOURCE
+#include "live_line.h"
+#include "message.h"
+#include "ring_pair.h"
+
+const char program_name[] = "producer";
+
+static const char help[] =
+    "Usage: producer [--count N] [--rate N] [--slots N] [--batch N] [--name NAME]\n"
+    "                [--timeout SECONDS]\n"
+    "Sends numbered messages of 64 bytes through a lock-free ring in shared memory.\n"
+    "\n"
+    "  --count N          messages to send (default: until Ctrl-C)\n"
+    "  --rate N           messages per second, 1 to 1000000000 (default: as fast as possible)\n"
+    "  --slots N          slots of the ring, a power of two from 2 to 2147483648\n"
+    "                     (default 65536, or what the ring that is there has)\n"
+    "  --batch N          messages published at once, 1 to 65536 (default 64)\n"
+    "  --name NAME        shared memory object (default /ring-UID)\n"
+    "  --timeout SECONDS  longest wait for the consumer, 0 = for ever (default 60)\n"
+    "  -h, --help         show this text\n"
+    "\n"
+    "Run it in one terminal and, with the same --name, ./consumer in another.\n"
+    "Either may start first. Stopped or killed, either goes on where it was when started again.\n";
+
+enum { SLOTS_DEFAULT = 65536, BATCH_MAX = 65536 };
+
+static long long count = -1, rate, slots, batch = 64, timeout_s = 60;
+static struct ring_names names;
+
+static struct region region;
+static struct ring_writer writer;
+static uint64_t first_number; /* of this run; the numbers are the ring's indices */
+static uint64_t times_full;
+static int64_t start_ns;
+static struct ring_wait patience;
+static struct live_line line;
+static enum half told = HALF_RUNS; /* what was last said about the consumer */
+
+static void read_options(int argc, char **argv)
+{
+    const char *name = NULL;
+    const struct option_rule rules[] = {
+        {"count", .number = &count, .maximum = INT64_MAX},
+        {"rate", .number = &rate, .minimum = 1, .maximum = 1000000000},
+        {"slots", .number = &slots, .minimum = 2, .maximum = RING_SLOTS_MAX},
+        {"batch", .number = &batch, .minimum = 1, .maximum = BATCH_MAX},
+        {"name", .text = &name},
+        {"timeout", .number = &timeout_s, .maximum = 86400},
+        {.name = NULL},
+    };
+    reject_arguments(parse_options(argc, argv, help, rules), argv);
+    if (slots != 0 && !ring_slots_valid((uint32_t)slots))
+        usage_die("--slots %lld: give a power of two from 2 to %u", slots, RING_SLOTS_MAX);
+    names = ring_names(name);
+}
+
+static uint64_t sent(void)
+{
+    return writer.head - first_number;
+}
+
+static unsigned long long messages_left(void)
+{
+    return ring_is_read(ring_of(&region), writer.head) ? 0 : writer.mask + 1 - ring_room(&writer);
+}
+
+/* Runs at exit, whatever the reason: no more messages come. */
+static void leave(void)
+{
+    live_line_erase(&line);
+    if (region.header != NULL)
+        ring_leave(&region);
+}
+
+/* Without --slots, a ring that is there keeps its size. */
+static void choose_slots(void)
+{
+    struct region found;
+    if (slots == 0 && region_find(&found, names.region, &ring_format) == 1) {
+        uint64_t mask = ring_mask(ring_of(&found));
+        if (ring_fits(&found, mask))
+            slots = (long long)mask + 1;
+        region_close(&found);
+    }
+    if (slots == 0)
+        slots = SLOTS_DEFAULT;
+}
+
+/* [own] A half that is just removing a drained ring holds its place for a moment. */
+static void own_region(const struct region_format *format)
+{
+    int64_t end = deadline_after_ms(LOOK_INTERVAL_MS);
+    while (region_own(&region, names.region, format) == -1) {
+        exit_if_stopped();
+        if (errno != EBUSY || deadline_passed(end))
+            die("cannot create %s: %s", names.region, region.problem);
+        sleep_until(now_ns() + NS_PER_MS);
+    }
+}
+
+/* [adopt] A ring that a dead producer left is taken over as it is: its messages are whole, since
+ * what a producer had not committed when it died was never sent. */
+static void create_ring(void)
+{
+    choose_slots();
+    struct region_format format = ring_format;
+    format.size_bytes = ring_bytes((uint32_t)slots);
+    own_region(&format);
+    struct ring *ring = ring_of(&region);
+    bool is_new = atomic_load_explicit(&ring->slots, memory_order_acquire) == 0;
+    if (is_new)
+        ring_init(ring, (uint32_t)slots);
+    writer = ring_writer(ring);
+    first_number = writer.head;
+    if (writer.is_damaged || writer.mask != (uint64_t)slots - 1)
+        die("cannot use %s: it is damaged; " REGION_REMOVE_HINT, names.region, names.region);
+    region_publish(&region);
+    if (!is_new)
+        note("the ring %s of %lld slots is there, with %llu unread messages; going on with "
+             "number %llu",
+             names.region, slots, messages_left(), (unsigned long long)first_number);
+}
+
+static void show_live_line(int64_t now)
+{
+    if (!live_line_due(&line, now))
+        return;
+    char speed[24], bar[24];
+    double fill = (double)messages_left() / (double)slots;
+    double per_second = live_line_rate(&line, now, sent());
+    live_line_show(&line, "%s messages/s  ring %s %3.0f %%  full %llu times",
+                   rate_text(speed, per_second), live_bar(bar, fill), fill * 100,
+                   (unsigned long long)times_full);
+}
+
+/* Says what has become of the consumer, once. Its death loses nothing: the ring keeps what it has
+ * not released. */
+static void look_at_consumer(void)
+{
+    int pid;
+    enum half now = ring_half(&region.header->peer, &pid);
+    if (now != told && now != HALF_RUNS) {
+        live_line_erase(&line);
+        if (now == HALF_DIED)
+            note("the consumer (pid %d) has died; nothing is lost", pid);
+        if (now == HALF_STOPPED)
+            note("the consumer has stopped; nothing is lost");
+        note("waiting for the consumer; in another terminal: ./consumer%s", names.option);
+    }
+    told = now;
+    if (waited_too_long(&patience, timeout_s) && now == HALF_RUNS)
+        die("the consumer (pid %d) has read nothing for %lld s; is it suspended? %llu messages "
+            "stay in %s",
+            pid, timeout_s, messages_left(), names.region);
+    if (waited_too_long(&patience, timeout_s))
+        die("no consumer came within %lld s; %llu messages stay in %s; start one: ./consumer%s",
+            timeout_s, messages_left(), names.region, names.option);
+}
+
+static void check_ring(void)
+{
+    if (writer.is_damaged)
+        die("%s is damaged: its tail is not between %llu and %llu; " REGION_REMOVE_HINT,
+            names.region, (unsigned long long)(writer.head - (uint64_t)slots),
+            (unsigned long long)writer.head, names.region);
+}
+
+/* [pace] How many messages are due by --rate, at most wanted? Waits for the first; 0: stopped. */
+static uint32_t wait_until_due(uint32_t wanted)
+{
+    while (rate != 0 && !stop_requested()) {
+        double due = seconds_since(start_ns) * (double)rate - (double)sent();
+        if (due >= 1)
+            return due < wanted ? (uint32_t)due : wanted;
+        int64_t next = start_ns + (int64_t)((double)(sent() + 1) / (double)rate * 1e9) + 1;
+        sleep_until(next_look(next));
+        int64_t now = now_ns();
+        if (look_is_due(&patience, now))
+            look_at_consumer();
+        show_live_line(now);
+    }
+    return stop_requested() ? 0 : wanted;
+}
+
+/* [wait] Up to wanted free slots; 0: a stop signal came. ring.h never waits: how, is decided here. */
+static uint32_t reserve(uint32_t wanted, struct message **first)
+{
+    uint32_t run = ring_reserve_many(&writer, wanted, first);
+    if (run > 0)
+        return run;
+    times_full++;
+    while ((run = ring_reserve_many(&writer, wanted, first)) == 0 && !stop_requested()) {
+        check_ring();
+        if (wait_a_little(&patience)) {
+            look_at_consumer();
+            show_live_line(now_ns());
+        }
+    }
+    wait_is_over(&patience);
+    return run;
+}
+
+/* [produce] */
+static void produce(void)
+{
+    start_ns = now_ns();
+    while (count == -1 || sent() < (uint64_t)count) {
+        uint64_t left = count == -1 ? (uint64_t)batch : (uint64_t)count - sent();
+        struct message *first;
+        uint32_t run = wait_until_due((uint32_t)(left < (uint64_t)batch ? left : (uint64_t)batch));
+        if (run > 0)
+            run = reserve(run, &first);
+        if (run == 0)
+            return; /* stopped */
+        int64_t now = now_ns();
+        for (uint32_t i = 0; i < run; i++) /* if it dies in here, nobody will ever see them ... */
+            message_fill(&first[i], writer.head + i, now);
+        ring_commit_many(&writer, run); /* ... and from here on nobody can lose them */
+        show_live_line(now);
+    }
+}
+
+/* [finish] Closes the ring. Exit status 0 means that all was not only sent, but read; after a stop
+ * signal, reading the rest and removing the name is left to the consumer. */
+static void finish(void)
+{
+    leave_place(&region);
+    for (unsigned long long left = messages_left(); left > 0 && !stop_requested();) {
+        if (wait_a_little(&patience)) {
+            look_at_consumer();
+            show_live_line(now_ns());
+        }
+        unsigned long long now = messages_left();
+        if (now != left)
+            patience.since = 0; /* a slow consumer is not a lost one */
+        left = now;
+    }
+}
+
+static void report(void)
+{
+    int pid;
+    if (stop_signal == SIGPIPE)
+        return;
+    note("sent %llu messages; the ring was full %llu times", (unsigned long long)sent(),
+         (unsigned long long)times_full);
+    if (ring_is_read(ring_of(&region), writer.head))
+        return;
+    if (ring_half(&region.header->peer, &pid) == HALF_RUNS)
+        note("the consumer (pid %d) reads the last %llu and removes %s", pid, messages_left(),
+             names.region);
+    else
+        note("%llu messages stay in %s; to read them: ./consumer%s", messages_left(), names.region,
+             names.option);
+}
+
+int main(int argc, char **argv)
+{
+    read_options(argc, argv);
+    catch_stop_signals();
+    CHECK(atexit(leave));
+
+    create_ring();
+    line = live_line();
+    produce();
+    finish();
+    live_line_erase(&line);
+    report();
+    return exit_status();
+}
