@@ -105,14 +105,15 @@ static inline bool channel_other_is_gone(struct channel *channel)
     return true;
 }
 
-/* Is the session over? A receiver that leaves takes its acceptance with it, so that even one that
- * comes back at once, as the same process, is not taken for the one that was there before. */
+/* Is the session over? A receiver that leaves in order takes its acceptance with it: so it isn't
+ * taken for dead when the next one has its place already, nor for the one that was there before when
+ * it comes back at once, as the same process. */
 static inline bool channel_session_is_over(struct channel *channel)
 {
+    bool over = channel_other_is_gone(channel);
     struct region_claim accepted =
         atomic_load_explicit(&channel->layout->accepted, memory_order_acquire);
-    bool over = channel_other_is_gone(channel);
-    if (!over && !same_claim(accepted, channel->session)) {
+    if (channel->region.is_owner && !same_claim(accepted, channel->session)) {
         over = channel->ended_in_order = true;
         region_fail(&channel->region, EPIPE, "the other half (pid %d) has stopped",
                     (int)channel->region.other.pid);
@@ -264,18 +265,21 @@ static inline int channel_open(struct channel *channel, const char *name, int ti
         return region_fail(&channel->region, ENAMETOOLONG, "the name is longer than %d characters",
                            (int)CHANNEL_NAME_LENGTH);
     int64_t deadline = deadline_after_ms(timeout_ms);
-    for (;;) {
-        if (region_attach(&channel->region, name, &channel_format, timeout_ms) == -1)
-            return -1;
-        if (channel_open_semaphores(channel, 0) == 0 && region_join(&channel->region) == 0)
-            break;
+    struct backoff backoff = {0};
+    while (region_attach(&channel->region, name, &channel_format, 0) == -1 ||
+           channel_open_semaphores(channel, 0) == -1 || region_join(&channel->region) == -1) {
         int error = errno;
         channel_close_semaphores(channel);
         region_unmap(&channel->region);
         errno = error;
-        /* ENOENT, EAGAIN: the sender has gone meanwhile; perhaps the next one is already there */
-        if ((error != ENOENT && error != EAGAIN) || deadline_passed(deadline))
+        /* no sender yet, or one that is just going (its semaphores have gone), or has been replaced */
+        if (error != ETIMEDOUT && error != ENOENT && error != EAGAIN)
             return -1;
+        if (stop_requested())
+            return region_fail(&channel->region, EINTR, "a stop signal came");
+        if (deadline_passed(deadline))
+            return region_fail(&channel->region, ETIMEDOUT, "no sender is there");
+        backoff_wait(&backoff);
     }
     channel->layout = (struct channel_layout *)channel->region.header;
     channel->session = channel->region.mine;
@@ -285,11 +289,14 @@ static inline int channel_open(struct channel *channel, const char *name, int ti
 /* [accept] The sender takes a new receiver on. Nobody else uses the semaphores now: the receiver
  * before has left or died, and the new one waits till it is accepted. So their values, which may
  * be anything if one died in its turn, can be set. */
-static inline void channel_accept(struct channel *channel)
+static inline int channel_accept(struct channel *channel)
 {
     for (int i = 0; i < CHANNEL_SEMAPHORES; i++) {
+        int tokens = 0;
         while (sem_trywait(channel->semaphores[i]) == 0)
-            ;
+            if (++tokens > CHANNEL_FRAGMENTS_IN_FLIGHT)
+                return region_fail(&channel->region, EPROTO, "semaphore %s has too many tokens",
+                                   channel_semaphores[i].suffix);
         for (unsigned n = 0; n < channel_semaphores[i].value; n++)
             sem_post(channel->semaphores[i]);
     }
@@ -297,6 +304,7 @@ static inline void channel_accept(struct channel *channel)
     channel->is_connected = true;
     /* release: who sees itself accepted (channel_connect, acquire) finds the semaphores set. */
     atomic_store_explicit(&channel->layout->accepted, channel->session, memory_order_release);
+    return 0;
 }
 
 /* A message in fragments that was interrupted can't be taken up again. When the receiver has gone,
@@ -305,6 +313,7 @@ static inline int channel_break(struct channel *channel)
 {
     int error = errno;
     channel->in_turn = channel->is_connected = false;
+    channel->ended_in_order = false; /* whatever the other half did: this message has not ended */
     if (!channel->region.is_owner || error != EPIPE) {
         channel->is_broken = true;
         channel_leave(channel); /* so that the other half doesn't wait for the rest */
@@ -323,10 +332,10 @@ static inline int channel_connect(struct channel *channel, int timeout_ms)
     int64_t deadline = deadline_after_ms(timeout_ms);
     struct backoff backoff = {0};
     for (;;) {
-        if (channel->region.is_owner && region_has_peer(&channel->region)) {
-            channel_accept(channel);
-            return 0;
-        }
+        if (channel->region.is_owner && region_has_peer(&channel->region))
+            return channel_accept(channel);
+        /* First whether the sender has gone, then whether it had accepted: it may do both between. */
+        bool gone = !channel->region.is_owner && channel_other_is_gone(channel);
         struct region_claim accepted =
             atomic_load_explicit(&channel->layout->accepted, memory_order_acquire);
         if (!channel->region.is_owner && same_claim(accepted, channel->session)) {
@@ -335,8 +344,10 @@ static inline int channel_connect(struct channel *channel, int timeout_ms)
         }
         if (stop_requested())
             return region_fail(&channel->region, EINTR, "a stop signal came");
-        if (!channel->region.is_owner && channel_other_is_gone(channel))
+        if (gone) {
+            errno = EPIPE;
             return -1;
+        }
         if (deadline_passed(deadline))
             return region_fail(&channel->region, ETIMEDOUT, "the other half does not answer");
         backoff_wait(&backoff);
@@ -345,7 +356,7 @@ static inline int channel_connect(struct channel *channel, int timeout_ms)
 
 /* ---- messages in place ---- */
 
-/* Waits for this half's turn. */
+/* In whose turn a half is, it alone uses the chunk and the two fields before it. */
 static inline int channel_begin(struct channel *channel, bool as_sender, int timeout_ms)
 {
     if (channel->region.is_owner != as_sender || channel->in_turn)
@@ -401,9 +412,9 @@ static inline int channel_begin_receive(struct channel *channel, uint64_t *bytes
     copied_once();
     if (*bytes <= (*is_fragmented ? CHANNEL_MESSAGE_MAX : CHANNEL_CHUNK_BYTES))
         return 0;
-    channel->is_broken = true;
-    return region_fail(&channel->region, EPROTO, "the sender announces %llu bytes",
-                       (unsigned long long)*bytes);
+    region_fail(&channel->region, EPROTO, "the sender announces %llu bytes",
+                (unsigned long long)*bytes);
+    return channel_break(channel);
 }
 
 /* The receiver gets the message where it lies, till channel_end_read(). Its bytes may change under
@@ -422,19 +433,40 @@ static inline const void *channel_begin_read(struct channel *channel, size_t *by
         return NULL;
     }
     *bytes = (size_t)announced;
+    /* Up to a chunk, no place is used twice: each is free at once, but stays as it is. */
     for (size_t done = 0; is_fragmented && done < *bytes; done += CHANNEL_FRAGMENT_BYTES) {
         if (channel_wait(channel, channel->semaphores[CHANNEL_FILLED], timeout_ms) == -1) {
             channel_break(channel);
             return NULL;
         }
-        sem_post(channel->semaphores[CHANNEL_FREE]); /* up to a chunk, no place is used twice */
+        if (sem_post(channel->semaphores[CHANNEL_FREE]) == -1) {
+            channel_break(channel);
+            return NULL;
+        }
     }
     return channel->layout->chunk;
 }
 
-/* Returns 0, or -1 with EINVAL. */
+/* [same run] A sender that died may have been replaced by one that uses the same object: then what
+ * was read may be the new one's, or half of each. */
+static inline int channel_still_same_run(struct channel *channel)
+{
+    /* The fence keeps the reads before it from being made after the load. */
+    atomic_thread_fence(memory_order_acquire);
+    struct region_claim owner =
+        atomic_load_explicit(&channel->region.header->owner, memory_order_relaxed);
+    if (owner.generation == channel->region.other.generation)
+        return 0;
+    region_fail(&channel->region, EPIPE, "the sender has died; another run has begun");
+    return channel_break(channel);
+}
+
+/* Gives the message back. Returns 0, or -1 with EINVAL, or EPIPE: another sender had taken the
+ * region over, and what was read is not to be used. */
 static inline int channel_end_read(struct channel *channel)
 {
+    if (channel->in_turn && channel_still_same_run(channel) == -1)
+        return -1;
     return channel_end(channel, CHANNEL_WRITABLE);
 }
 
@@ -470,7 +502,8 @@ static inline int channel_copy_fragments(struct channel *channel, const char *fr
             memcpy(place, from + offset, length);
         else
             memcpy(to + offset, place, length);
-        sem_post(give);
+        if (sem_post(give) == -1) /* EOVERFLOW: somebody else has posted it, and often */
+            return channel_break(channel);
     }
     return 0;
 }
@@ -495,7 +528,9 @@ static inline int channel_send(struct channel *channel, const void *data, size_t
     }
     channel->layout->message_bytes = bytes;
     channel->layout->is_fragmented = 1;
-    channel_end_write(channel); /* from here on the receiver follows fragment by fragment */
+    if (channel_end_write(channel) == -1)
+        return -1;
+    /* from here on the receiver follows fragment by fragment */
     return channel_copy_fragments(channel, data, NULL, bytes, timeout_ms);
 }
 
@@ -525,7 +560,7 @@ static inline ssize_t channel_receive(struct channel *channel, void **buffer, si
         memcpy(*buffer, channel->layout->chunk, bytes);
     else if (channel_copy_fragments(channel, NULL, *buffer, bytes, timeout_ms) == -1)
         return -1;
-    return channel_end(channel, CHANNEL_WRITABLE) == 0 ? (ssize_t)bytes : -1;
+    return channel_end_read(channel) == 0 ? (ssize_t)bytes : -1;
 }
 
 /* The sender waits till the receiver has read everything and closed the channel in order: the only
@@ -542,9 +577,12 @@ static inline int channel_finish(struct channel *channel, int timeout_ms)
             return region_fail(&channel->region, ETIMEDOUT, "the other half does not answer");
         backoff_wait(&backoff);
     }
-    errno = EPIPE;
-    return channel->ended_in_order && sem_trywait(channel->semaphores[CHANNEL_WRITABLE]) == 0 ? 0
-                                                                                              : -1;
+    /* A token is there when the last message was read. */
+    if (channel->ended_in_order && sem_trywait(channel->semaphores[CHANNEL_WRITABLE]) == 0)
+        return 0;
+    return region_fail(&channel->region, EPIPE, "the other half (pid %d) %s",
+                       (int)channel->region.other.pid,
+                       channel->ended_in_order ? "has left a message unread" : "has died");
 }
 
 #endif

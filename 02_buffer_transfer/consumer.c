@@ -66,6 +66,7 @@ static void open_channel(void)
 static void end_of_stream(const char *what_is_missing)
 {
     int error = errno;
+    plot_end(); /* so that what is said is seen */
     if (stop_requested() || (error == EPIPE && channel.ended_in_order && what_is_missing == NULL))
         return;
     if (error == ETIMEDOUT)
@@ -75,38 +76,34 @@ static void end_of_stream(const char *what_is_missing)
         what_is_missing != NULL ? what_is_missing : "");
 }
 
-static void show_point(unsigned long long number, struct point point)
+static void show_point(uint64_t number, struct point point)
 {
     points++;
     if (plot.is_on)
         plot_add(point);
     else
-        print_data("point %llu x=%.2f y=%.2f\n", number, point.x, point.y);
+        print_data("point %llu x=%.2f y=%.2f\n", (unsigned long long)number, point.x, point.y);
 }
 
 /* [check] A broken producer may write anything at any time: each value is copied once, and the copy
- * is checked and used. Returns the number of the point after the batch. expected: 0 for any. */
+ * is checked and used. Returns the number of the point after the batch, or 0: it makes no sense.
+ * expected: the number that it should begin with, or 0 for any. */
 static uint64_t read_batch(const struct batch *batch, size_t bytes, uint64_t expected)
 {
     struct batch head = {.count = 0};
     if (bytes >= sizeof head)
         memcpy(&head, batch, sizeof head);
     copied_once();
-    if (memcmp(head.magic, "PNTS", sizeof head.magic) != 0)
-        die("this is no batch of points; to receive a file: ./consumer --output PATH%s",
-            names.option);
-    if (head.count == 0 || head.count > BATCH_MAX || bytes != batch_bytes(head.count) ||
+    if (memcmp(head.magic, "PNTS", sizeof head.magic) != 0 || head.count == 0 ||
+        head.count > BATCH_MAX || bytes != batch_bytes(head.count) ||
         (expected != 0 && head.first_number != expected))
-        die("the channel is damaged: %u points in %zu bytes from number %llu, expected %llu",
-            (unsigned)head.count, bytes, (unsigned long long)head.first_number,
-            (unsigned long long)expected);
+        return 0;
     for (uint32_t i = 0; i < head.count && stop_signal != SIGPIPE; i++) {
-        unsigned long long number = head.first_number + i;
         struct point point = batch->points[i];
         copied_once();
         if (!(point.x >= 0 && point.x <= POINT_MAX && point.y >= 0 && point.y <= POINT_MAX))
-            die("the channel is damaged: point %llu is not in 0 to %d", number, POINT_MAX);
-        show_point(number, point);
+            return 0;
+        show_point(head.first_number + i, point);
     }
     return head.first_number + head.count;
 }
@@ -121,9 +118,18 @@ static void show_stream(void)
         size_t bytes;
         const struct batch *batch = channel_begin_read(&channel, &bytes, FRAME_MS);
         if (batch != NULL) {
-            next_number = read_batch(batch, bytes, next_number);
-            if (channel_end_read(&channel) == -1)
-                die("cannot receive from %s: %s", names.channel, channel_problem(&channel));
+            uint64_t expected = next_number;
+            next_number = read_batch(batch, bytes, expected);
+            if (next_number == 0) {
+                plot_end();
+                die("%zu bytes that are no points from number %llu on; to receive a file: "
+                    "./consumer --output PATH%s",
+                    bytes, (unsigned long long)(expected == 0 ? 1 : expected), names.option);
+            }
+            if (channel_end_read(&channel) == -1) {
+                end_of_stream("the last points are not to be trusted");
+                break;
+            }
             deadline = timeout_deadline(timeout_s);
         } else if (errno != ETIMEDOUT || deadline_passed(deadline)) {
             end_of_stream(NULL);
@@ -150,6 +156,9 @@ static void remove_temporary(void)
 
 static int create_temporary(void)
 {
+    struct stat there;
+    if (stat(output, &there) == 0 && !S_ISREG(there.st_mode))
+        die("cannot store into %s: it is no regular file; give another --output", output);
     size_t length = strlen(output) + sizeof ".XXXXXX";
     char *name = malloc(length);
     if (name == NULL)
@@ -186,7 +195,8 @@ static void store_file(void)
             die("cannot write %s: %s; the file was not stored", temporary, strerror(errno));
         done += written;
     }
-    if (close(fd) == -1 || rename(temporary, output) == -1)
+    /* First the bytes on the disk, then the name: not even a crash leaves the name with half of them. */
+    if (fsync(fd) == -1 || close(fd) == -1 || rename(temporary, output) == -1)
         die("cannot store %s: %s", output, strerror(errno));
     temporary = NULL;
     free(data);

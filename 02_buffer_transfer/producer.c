@@ -122,10 +122,12 @@ static long long send_points(void)
             state = state_of_unread;
             continue;
         }
+        if (next < now_ns() - LOOK_INTERVAL_MS * NS_PER_MS)
+            next = now_ns(); /* what fell due while nobody listened is not made up for */
         read = sent;
         state_of_unread = state;
         if (points != 0 && sent == points)
-            break;
+            break; /* the turn says that the last batch was read; there is no more to write */
         fill(batch, (uint64_t)sent + 1, (uint32_t)count, &state);
         if (channel_end_write(&channel) == -1)
             die("cannot send on %s: %s", names.channel, channel_problem(&channel));
@@ -142,6 +144,7 @@ static char *read_file(size_t *bytes)
 {
     struct stat before;
     int fd = strcmp(file, "-") == 0 ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
+    exit_if_stopped(); /* opening a FIFO waits for its other end */
     if (fd == -1 || fstat(fd, &before) == -1)
         die("cannot open %s: %s", file, strerror(errno));
     size_t capacity = (size_t)before.st_size + 1; /* one more: read() says 0 at the end */
@@ -149,7 +152,7 @@ static char *read_file(size_t *bytes)
     ssize_t got = 1;
     for (*bytes = 0; got > 0; *bytes += (size_t)got) {
         if (data == NULL || *bytes == capacity) {
-            capacity += data == NULL ? 0 : capacity + (1 << 16);
+            capacity += data == NULL ? 0 : capacity + (1 << 16); /* from the second round on */
             char *larger = realloc(data, capacity);
             if (larger == NULL)
                 die("no memory for %s: as one message, it has to fit", file);

@@ -15,8 +15,9 @@
 
 #include "check.h"
 
-/* Written by the handler, read by the same thread: all that volatile is good for. */
-static volatile sig_atomic_t stop_signal;
+/* Written by the handler, read by the loops: all that volatile is good for. Weak: one for the whole
+ * program, however many of its files include this. */
+__attribute__((weak)) volatile sig_atomic_t stop_signal;
 
 static inline void note_stop_signal(int signal_number)
 {
@@ -39,7 +40,7 @@ static inline void open_standard_files(void)
 static inline void catch_stop_signals(void)
 {
     open_standard_files();
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
     struct sigaction action = {.sa_handler = note_stop_signal}; /* no SA_RESTART: waits end */
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {

@@ -72,6 +72,10 @@ last_of_left=$(tail -n 1 c2.out | cut -d ' ' -f 2)
 ok 'no point is lost between a consumer that leaves and the next' test "$first_of_next" -le $((last_of_left + 1))
 kill -INT "$p"
 ok 'Ctrl-C on the producer ends it with 130' ends "$p" 130
+start_consumer all
+start_producer p2 --points 100000 --batch 1000 --rate 0
+ends "$all" 0 && ends "$p2" 0
+ok 'a batch that is sent again has the same points' test -z "$(sort c.out c2.out c3.out | grep -vxFf all.out)"
 ok 'to the consumer it is the end of the stream' ends "$c3" 0
 ok 'nothing is left' nothing_is_left
 
@@ -106,6 +110,10 @@ ok 'a file that does not exist' exits 1 "$producer" --name "$name" --file nowher
 ok 'is named' says err '^producer: cannot open nowhere: No such file'
 ok 'a folder' exits 1 "$producer" --name "$name" --file .
 ok 'is named' says err '^producer: cannot read \.: Is a directory'
+mkfifo fifo
+ok '--output to what is no regular file' exits 1 "$consumer" --name "$name" --output fifo
+ok 'is refused' says err '^consumer: cannot store into fifo: it is no regular file'
+ok 'and left as it is' test -p fifo
 ok '--output into a folder that does not exist' exits 1 "$consumer" --name "$name" --output nowhere/x
 ok 'is named' says err '^consumer: cannot create nowhere/x'
 if [ -e /sys/kernel/mm/transparent_hugepage/enabled ]; then # 4096 bytes, says fstat(); fewer come
@@ -143,7 +151,7 @@ fi
 start_producer p --file "$root/Makefile"
 eventually is_waiting p
 ok 'a file where points are expected' exits 1 "$consumer" --name "$name" --plain
-ok 'says what to type' says err "^consumer: this is no batch of points; to receive a file: \./consumer --output PATH"
+ok 'says what to type' says err "^consumer: [0-9]+ bytes that are no points .*; to receive a file: \./consumer --output PATH"
 ends "$p" 1
 
 wrong() { # PROGRAM PATTERN ARGUMENT ...
@@ -161,6 +169,7 @@ ok 'consumer --help' exits 0 "$consumer" --help
 
 # --- the plot --------------------------------------------------------------------------------
 
+trap 'tmux kill-server 2>/dev/null; finish' EXIT
 tmux() {
     command tmux -L "plot$$" "$@"
 }
@@ -202,6 +211,10 @@ if command -v tmux >/dev/null; then
     kill -9 "$p"
     ends "$p" 137
     ok 'also when the producer dies, the screen is as it was' eventually restored
+    why_is_seen() {
+        screen | tr -d '\n' | grep -q 'has died'
+    }
+    ok 'and says why' eventually why_is_seen
     tmux kill-server
 else
     skip 'the plot' 'needs tmux'

@@ -226,6 +226,79 @@ static void test_death(void)
     channel_close(&sender);
 }
 
+/* A sender that sends one message and is gone at once: the message is there all the same. */
+static void test_first_and_last(void)
+{
+    int lost = 0;
+    for (int round = 0; round < 500; round++) {
+        struct channel sender;
+        CHECK(channel_create(&sender, name));
+        pid_t child = start(receive_one);
+        lost += channel_send(&sender, data, 10, LONG_MS) != 0;
+        channel_close(&sender);
+        lost += end_of(child) != 0;
+    }
+    is_number("500 times one message, and then the end: none is lost", lost, 0);
+}
+
+/* Sends a message in fragments, all of which find a place, and dies. */
+static int send_and_die(void)
+{
+    struct channel channel;
+    if (channel_create(&channel, name) == 0 &&
+        channel_send(&channel, data, 3 * FRAGMENT, LONG_MS) == 0)
+        kill(getpid(), SIGKILL);
+    return 1;
+}
+
+/* A receiver that is in the middle of a dead sender's message when the next sender begins. */
+static void test_next_run(void)
+{
+    struct channel sender, receiver;
+    size_t bytes;
+    pid_t child = start(send_and_die);
+    CHECK(channel_open(&receiver, name, LONG_MS));
+    ok("a dead sender's message is there", channel_begin_read(&receiver, &bytes, LONG_MS) != NULL);
+    is_number("the sender was killed", end_of(child), 128 + SIGKILL);
+    CHECK(channel_create(&sender, name));
+    ok("but when another run has begun, it is not to be used: EPIPE, not in order",
+       channel_end_read(&receiver) == -1 && errno == EPIPE && !receiver.ended_in_order);
+    channel_close(&receiver);
+    channel_close(&sender);
+}
+
+static void test_finish(void)
+{
+    struct channel sender;
+    CHECK(channel_create(&sender, name));
+    ok("no receiver: channel_finish() is EPIPE",
+       channel_finish(&sender, LONG_MS) == -1 && errno == EPIPE);
+    pid_t child = start(receive_one);
+    CHECK(channel_send(&sender, data, 10, LONG_MS));
+    is_number("all is read and the receiver has closed", channel_finish(&sender, LONG_MS), 0);
+    is_number("it had received it", end_of(child), 0);
+
+    struct channel first, second;
+    CHECK(channel_open(&first, name, 0));
+    CHECK(channel_send(&sender, data, 10, LONG_MS));
+    channel_close(&first);
+    ok("a message left unread: EPIPE", channel_finish(&sender, LONG_MS) == -1 && errno == EPIPE &&
+                                           strstr(channel_problem(&sender), "unread") != NULL);
+
+    child = start(receive_one);
+    CHECK(channel_send(&sender, data, 10, LONG_MS));
+    is_number("a receiver that closes ...", end_of(child), 0);
+    CHECK(channel_open(&second, name, LONG_MS));
+    is_number("... is not taken for dead when the next one has joined",
+              channel_finish(&sender, LONG_MS), 0);
+    for (int i = 0; i < 100; i++)
+        CHECK(sem_post(sender.semaphores[CHANNEL_FILLED]));
+    ok("a semaphore that a stranger has posted: EPROTO, and no endless loop",
+       channel_send(&sender, data, 10, 0) == -1 && errno == EPROTO);
+    channel_close(&second);
+    channel_close(&sender);
+}
+
 static void test_interrupted(void)
 {
     struct channel sender, receiver;
@@ -237,8 +310,9 @@ static void test_interrupted(void)
        channel_send(&sender, data, sizeof data, 100) == -1 && errno == ETIMEDOUT);
     ok("then nothing more can be sent: EPIPE",
        channel_send(&sender, data, 1, 100) == -1 && errno == EPIPE);
-    ok("nor is half of it received: EPIPE",
-       channel_receive(&receiver, &buffer, &capacity, LONG_MS) == -1 && errno == EPIPE);
+    ok("nor is half of it received: EPIPE, not in order",
+       channel_receive(&receiver, &buffer, &capacity, LONG_MS) == -1 && errno == EPIPE &&
+           !receiver.ended_in_order);
     channel_close(&sender);
     channel_close(&receiver);
 
@@ -291,9 +365,22 @@ static void test_memory(void)
     free(buffer);
 }
 
+/* Also when a CHECK() has failed. */
+static void clean_up(void)
+{
+    static const char *const suffixes[] = {"-writable", "-readable", "-free", "-filled"};
+    char semaphore[2 * REGION_NAME_LENGTH];
+    for (int i = 0; i < 4; i++) {
+        snprintf(semaphore, sizeof semaphore, "%s%s", name, suffixes[i]);
+        sem_unlink(semaphore);
+    }
+    shm_unlink(name);
+}
+
 int main(void)
 {
     snprintf(name, sizeof name, "/uc-%d", (int)getpid());
+    CHECK(atexit(clean_up));
     for (size_t i = 0; i < sizeof data; i++)
         data[i] = (unsigned char)(i * 7 + i / 251);
     test_errors();
@@ -302,6 +389,9 @@ int main(void)
     test_sizes("read in place", receive_in_place, false);
     test_sizes("in place on both sides", receive_in_place, true);
     test_death();
+    test_first_and_last();
+    test_next_run();
+    test_finish();
     test_interrupted();
     test_memory();
     int fd = shm_open(name, O_RDONLY, 0);
