@@ -1,8 +1,8 @@
 /* bench.c - how fast the channel is, beside OpenMPI's shared memory and what the machine can do
  *
  * Partner: itself. mpirun starts both halves; without MPI the first half forks the second.
- * Build:   mpicc -O2 -DBENCH_MPI bench.c -o bench -pthread -lrt      (cc, without -DBENCH_MPI)
- * Run:     mpirun --bind-to core -np 2 ./bench                       (./bench)
+ * Build:   cc bench.c -o bench -pthread -lrt           (OpenMPI: mpicc -DBENCH_MPI instead of cc)
+ * Run:     ./bench                                     (OpenMPI: mpirun --bind-to core -np 2 ./bench)
  * Look first at main, then at measure_round(): the methods take turns within a round, so that all
  * of them meet the machine in the same state, and a flag bounce before and after tells the state.
  */

@@ -212,7 +212,7 @@ if command -v tmux >/dev/null; then
     ends "$p" 137
     ok 'also when the producer dies, the screen is as it was' eventually restored
     why_is_seen() {
-        screen | tr -d '\n' | grep -q 'has died'
+        tmux capture-pane -J -p -t plot | grep -q 'has died'
     }
     ok 'and says why' eventually why_is_seen
     tmux kill-server

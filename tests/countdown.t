@@ -243,6 +243,7 @@ done
 if hup_is_ignored; then
     skip 'SIGHUP that nohup has made ignored' 'these tests themselves run under nohup'
 else
+    rm -f p.out p.err
     (trap '' HUP; exec "$producer" --name "$name" >p.out 2>p.err) &
     p=$!
     eventually is_waiting p
