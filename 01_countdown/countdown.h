@@ -30,9 +30,9 @@ enum { COUNTDOWN_HIGHEST = 1000000 };
  */
 struct countdown_names {
     char region[REGION_NAME_LENGTH + 1];   /* /countdown-1000 */
+    char option[REGION_NAME_LENGTH + 9];   /* what to add to the other half's command line */
     char writable[REGION_NAME_LENGTH + 1]; /* /countdown-1000-writable */
     char readable[REGION_NAME_LENGTH + 1]; /* /countdown-1000-readable */
-    char option[REGION_NAME_LENGTH + 9];   /* what to add to the other half's command line */
 };
 
 enum { COUNTDOWN_NAME_LENGTH = REGION_NAME_LENGTH - (sizeof "-writable" - 1) };
@@ -40,12 +40,10 @@ enum { COUNTDOWN_NAME_LENGTH = REGION_NAME_LENGTH - (sizeof "-writable" - 1) };
 /* name: what --name gave, or NULL for the default. */
 static inline struct countdown_names countdown_names(const char *name)
 {
-    struct countdown_names names = {.option = ""};
-    region_default_name(names.region, "countdown");
-    if (name != NULL) {
-        snprintf(names.region, sizeof names.region, "%s", parse_name(name, COUNTDOWN_NAME_LENGTH));
-        snprintf(names.option, sizeof names.option, " --name %s", names.region);
-    }
+    struct countdown_names names;
+    struct region_names given = region_names("countdown", name, COUNTDOWN_NAME_LENGTH);
+    memcpy(names.region, given.region, sizeof names.region);
+    memcpy(names.option, given.option, sizeof names.option);
     /* 21 is COUNTDOWN_NAME_LENGTH: tells the compiler that the suffix fits */
     snprintf(names.writable, sizeof names.writable, "%.21s-writable", names.region);
     snprintf(names.readable, sizeof names.readable, "%.21s-readable", names.region);

@@ -27,7 +27,7 @@ static const char help[] =
 static long long timeout_s = 60;
 static bool plain;
 static const char *output;
-static struct names names;
+static struct region_names names;
 static struct channel channel;
 static unsigned long long points; /* received */
 
@@ -42,24 +42,24 @@ static void read_options(int argc, char **argv)
         {.name = NULL},
     };
     reject_arguments(parse_options(argc, argv, help, rules), argv);
-    names = channel_names(name);
+    names = region_names("transfer", name, CHANNEL_NAME_LENGTH);
 }
 
 static void open_channel(void)
 {
-    if (channel_open(&channel, names.channel, 0) == 0)
+    if (channel_open(&channel, names.region, 0) == 0)
         return;
     if (errno == ETIMEDOUT) {
         note("waiting for the producer; in another terminal: ./producer%s%s",
              output != NULL ? " --file PATH" : "", names.option);
-        if (channel_open(&channel, names.channel, timeout_ms_of(timeout_s)) == 0)
+        if (channel_open(&channel, names.region, timeout_ms_of(timeout_s)) == 0)
             return;
     }
     exit_if_stopped();
     if (errno == ETIMEDOUT)
         die("no producer came within %lld s; start one: ./producer%s%s", timeout_s,
             output != NULL ? " --file PATH" : "", names.option);
-    die("cannot open %s: %s", names.channel, channel_problem(&channel));
+    die("cannot open %s: %s", names.region, channel_problem(&channel));
 }
 
 /* No more messages: returns at the stream's end and at a stop signal, else ends the program. */

@@ -32,24 +32,6 @@ static inline size_t batch_bytes(uint32_t count)
     return sizeof(struct batch) + count * sizeof(struct point);
 }
 
-/* Both halves take these names: the channel's, and what to type for the other half. */
-struct names {
-    char channel[REGION_NAME_LENGTH + 1];
-    char option[REGION_NAME_LENGTH + 9];
-};
-
-/* name: what --name gave, or NULL for the default. */
-static inline struct names channel_names(const char *name)
-{
-    struct names names = {.option = ""};
-    region_default_name(names.channel, "transfer");
-    if (name != NULL) {
-        snprintf(names.channel, sizeof names.channel, "%s", parse_name(name, CHANNEL_NAME_LENGTH));
-        snprintf(names.option, sizeof names.option, " --name %s", names.channel);
-    }
-    return names;
-}
-
 /* --timeout SECONDS in the channel's unit. */
 static inline int timeout_ms_of(long long timeout_s)
 {

@@ -29,7 +29,7 @@ static const char help[] =
 
 static long long points, rate = 20, batch_size = 1, seed = 1, timeout_s = 60;
 static const char *file;
-static struct names names;
+static struct region_names names;
 static struct channel channel;
 
 static void read_options(int argc, char **argv)
@@ -46,7 +46,7 @@ static void read_options(int argc, char **argv)
         {.name = NULL},
     };
     reject_arguments(parse_options(argc, argv, help, rules), argv);
-    names = channel_names(name);
+    names = region_names("transfer", name, CHANNEL_NAME_LENGTH);
 }
 
 /* A number in 0 ... POINT_MAX from the next 53 random bits (Vigna's splitmix64). */
@@ -79,8 +79,8 @@ static void close_channel(void)
 
 static void create_channel(void)
 {
-    if (channel_create(&channel, names.channel) == -1)
-        die("cannot create %s: %s", names.channel, channel_problem(&channel));
+    if (channel_create(&channel, names.region) == -1)
+        die("cannot create %s: %s", names.region, channel_problem(&channel));
     CHECK(atexit(close_channel));
     if (channel_connect(&channel, 0) == -1)
         note("waiting for the consumer; in another terminal: ./consumer%s%s",
@@ -101,7 +101,7 @@ static void lose_consumer(void)
         die("no consumer took anything for %lld s; start one: ./consumer%s", timeout_s,
             names.option);
     default:
-        die("cannot send on %s: %s", names.channel, channel_problem(&channel));
+        die("cannot send on %s: %s", names.region, channel_problem(&channel));
     }
 }
 
@@ -130,7 +130,7 @@ static long long send_points(void)
             break; /* the turn says that the last batch was read; there is no more to write */
         fill(batch, (uint64_t)sent + 1, (uint32_t)count, &state);
         if (channel_end_write(&channel) == -1)
-            die("cannot send on %s: %s", names.channel, channel_problem(&channel));
+            die("cannot send on %s: %s", names.region, channel_problem(&channel));
         sent += count;
         next += rate == 0 ? 0 : count * NS_PER_S / rate;
         while (rate != 0 && !deadline_passed(next) && !stop_requested())

@@ -31,7 +31,7 @@ enum { BATCH_MAX = 65536, DRAIN_AFTER_STOP_MS = 1000 };
 
 static long long batch = 64, work_ns, timeout_s = 60;
 static bool print;
-static struct ring_names names;
+static struct region_names names;
 
 static struct region region;
 static struct ring_reader reader;
@@ -54,7 +54,7 @@ static void read_options(int argc, char **argv)
         {.name = NULL},
     };
     reject_arguments(parse_options(argc, argv, help, rules), argv);
-    names = ring_names(name);
+    names = region_names("ring", name, REGION_NAME_LENGTH);
 }
 
 /* Gives the place at the ring back: what isn't released is for the next consumer. Runs at exit too,

@@ -32,7 +32,7 @@ static const char help[] =
 enum { SLOTS_DEFAULT = 65536, BATCH_MAX = 65536 };
 
 static long long count = -1, rate, slots, batch = 64, timeout_s = 60;
-static struct ring_names names;
+static struct region_names names;
 
 static struct region region;
 static struct ring_writer writer;
@@ -58,7 +58,7 @@ static void read_options(int argc, char **argv)
     reject_arguments(parse_options(argc, argv, help, rules), argv);
     if (slots != 0 && !ring_slots_valid((uint32_t)slots))
         usage_die("--slots %lld: give a power of two from 2 to %u", slots, RING_SLOTS_MAX);
-    names = ring_names(name);
+    names = region_names("ring", name, REGION_NAME_LENGTH);
 }
 
 static uint64_t sent(void)

@@ -19,23 +19,6 @@
 
 static const struct region_format ring_format = {"RING", 1, 0};
 
-struct ring_names {
-    char region[REGION_NAME_LENGTH + 1]; /* /ring-1000 */
-    char option[REGION_NAME_LENGTH + 9]; /* what to add to the other half's command line */
-};
-
-/* name: what --name gave, or NULL for the default. */
-static inline struct ring_names ring_names(const char *name)
-{
-    struct ring_names names = {.option = ""};
-    region_default_name(names.region, "ring");
-    if (name != NULL) {
-        snprintf(names.region, sizeof names.region, "%s", parse_name(name, REGION_NAME_LENGTH));
-        snprintf(names.option, sizeof names.option, " --name %s", names.region);
-    }
-    return names;
-}
-
 static inline struct ring *ring_of(const struct region *region)
 {
     return (struct ring *)region->header;

@@ -73,6 +73,24 @@ static inline void region_default_name(char name[REGION_NAME_LENGTH + 1], const 
     snprintf(name, REGION_NAME_LENGTH + 1, "/%s-%u", lesson, (unsigned)getuid());
 }
 
+/* What both halves of a lesson take from --name. */
+struct region_names {
+    char region[REGION_NAME_LENGTH + 1];
+    char option[REGION_NAME_LENGTH + 9]; /* what to add to the other half's command line */
+};
+
+/* name: what --name gave, of at most longest characters; or NULL for the lesson's default. */
+static inline struct region_names region_names(const char *lesson, const char *name, size_t longest)
+{
+    struct region_names names = {.option = ""};
+    region_default_name(names.region, lesson);
+    if (name != NULL) {
+        snprintf(names.region, sizeof names.region, "%s", parse_name(name, longest));
+        snprintf(names.option, sizeof names.option, " --name %s", names.region);
+    }
+    return names;
+}
+
 /* A process that has ended stays in the table, as a zombie, till its parent asks for its exit
  * status; some parents never do. Linux tells by the letter behind the name in /proc/PID/stat. */
 static inline bool process_is_zombie(int32_t pid)

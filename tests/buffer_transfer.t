@@ -6,18 +6,6 @@
 producer=$root/02_buffer_transfer/producer
 consumer=$root/02_buffer_transfer/consumer
 
-start_producer() { # LABEL [OPTION ...]
-    local label=$1
-    shift
-    start "$label" "$producer" --name "$name" "$@"
-}
-
-start_consumer() {
-    local label=$1
-    shift
-    start "$label" "$consumer" --name "$name" "$@"
-}
-
 # --- points ----------------------------------------------------------------------------------
 
 start_producer p --points 5 --rate 0

@@ -10,18 +10,6 @@ consumer=$root/02_buffer_transfer/consumer
 RANDOM=${RANDOM_SEED:=$(($$ % 32768))}
 echo "# RANDOM_SEED=$RANDOM_SEED"
 
-start_producer() { # LABEL [OPTION ...]
-    local label=$1
-    shift
-    start "$label" "$producer" --name "$name" "$@"
-}
-
-start_consumer() {
-    local label=$1
-    shift
-    start "$label" "$consumer" --name "$name" "$@"
-}
-
 # transfer BYTES [PRODUCER CONSUMER]: a random file arrives as it was.
 transfer() {
     head -c "$1" random >sent

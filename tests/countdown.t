@@ -15,12 +15,6 @@ start_producer() { # LABEL [OPTION ...]
     start "$label" "$producer" --name "$name" --interval 0 "$@"
 }
 
-start_consumer() {
-    local label=$1
-    shift
-    start "$label" "$consumer" --name "$name" "$@"
-}
-
 pair_is_right() { # PRODUCER-LABEL CONSUMER-LABEL: both have ended, and said all they should
     ends "${!1}" 0 && ends "${!2}" 0 &&
         [ "$(cat "$1.out")" = "$sent" ] && [ "$(cat "$2.out")" = "$received" ]

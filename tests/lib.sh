@@ -64,6 +64,19 @@ start() {
     started+=("$!")
 }
 
+# The halves of the lesson that the test has put into $producer and $consumer, under its own name.
+start_producer() { # LABEL [OPTION ...]
+    local label=$1
+    shift
+    start "$label" "$producer" --name "$name" "$@"
+}
+
+start_consumer() { # LABEL [OPTION ...]
+    local label=$1
+    shift
+    start "$label" "$consumer" --name "$name" "$@"
+}
+
 # eventually COMMAND [ARGUMENT ...]: polls until it succeeds, for 30 s at most.
 eventually() {
     local tries=3000
