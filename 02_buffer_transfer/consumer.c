@@ -98,7 +98,7 @@ static uint64_t read_batch(const struct batch *batch, size_t bytes, uint64_t exp
         head.count > BATCH_MAX || bytes != batch_bytes(head.count) ||
         (expected != 0 && head.first_number != expected))
         return 0;
-    for (uint32_t i = 0; i < head.count && stop_signal != SIGPIPE; i++) {
+    for (uint32_t i = 0; i < head.count && !ferror(stdout); i++) {
         struct point point = batch->points[i];
         copied_once();
         if (!(point.x >= 0 && point.x <= POINT_MAX && point.y >= 0 && point.y <= POINT_MAX))
@@ -126,6 +126,8 @@ static void show_stream(void)
                     "./consumer --output PATH%s",
                     bytes, (unsigned long long)(expected == 0 ? 1 : expected), names.option);
             }
+            if (ferror(stdout))
+                break; /* a stop signal came first: the batch is for the next consumer */
             if (channel_end_read(&channel) == -1) {
                 end_of_stream("the last points are not to be trusted");
                 break;
@@ -198,6 +200,7 @@ static void store_file(void)
     /* First the bytes on the disk, then the name: not even a crash leaves the name with half of them. */
     if (fsync(fd) == -1 || close(fd) == -1 || rename(temporary, output) == -1)
         die("cannot store %s: %s", output, strerror(errno));
+    free(temporary);
     temporary = NULL;
     free(data);
     note("%zd bytes stored in %s", bytes, output);

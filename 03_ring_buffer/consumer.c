@@ -70,6 +70,8 @@ static void leave(void)
 
 static void check_ring(void)
 {
+    if (!ring_fits(&region, reader.mask) || reader.is_damaged)
+        live_line_erase(&line);
     if (!ring_fits(&region, reader.mask))
         die("cannot use %s: its number of slots is damaged; " REGION_REMOVE_HINT, names.region,
             names.region);
@@ -83,7 +85,7 @@ static void check_ring(void)
 static bool is_worth_joining(void)
 {
     struct ring *ring = ring_of(&region);
-    /* acquire: pairs with [publish], and with the release in leave_place(). */
+    /* acquire: pairs with [publish], and with the release in region_leave(). */
     struct region_claim owner = atomic_load_explicit(&region.header->owner, memory_order_acquire);
     if (owner.state != REGION_CLOSED && process_is_alive(owner.pid))
         return owner.state == REGION_READY;
@@ -165,8 +167,8 @@ static bool must_stop(void)
     int pid;
     if (!stop_requested())
         return false;
-    if (stop_signal == SIGPIPE)
-        return true; /* nobody listens */
+    if (ferror(stdout))
+        return true; /* nobody listens, or a stop signal has interrupted the printing */
     if (deadline == 0)
         deadline = deadline_after_ms(LOOK_INTERVAL_MS);
     if (!has_closed && ring_half(&region.header->owner, &pid) == HALF_STOPPED) {
@@ -176,25 +178,31 @@ static bool must_stop(void)
     return deadline_passed(deadline);
 }
 
-/* [read] Reads messages where they are, in their slots. Returns how many of the run are done with. */
+/* [read] Reads messages where they are, in their slots. Returns how many of the run are done with.
+ * Slow work ends a run early, so that what is read is given back, and seen to be, now and then. */
 static uint32_t read_run(const struct message *first, uint32_t run)
 {
     uint32_t done = 0;
-    int64_t now = now_ns();
+    int64_t now = now_ns(), end_of_run = now + LOOK_INTERVAL_MS * NS_PER_MS;
     if (tally.received == 0)
         first_ns = now;
-    while (done < run && !must_stop()) {
+    while (done < run && now < end_of_run && !must_stop()) {
         const struct message *message = &first[done];
         uint64_t age = (uint64_t)now - (uint64_t)message->sent_ns;
         ages_add(&ages, age <= INT64_MAX ? age : 0);
-        if (!message_check(message, &tally))
+        if (!message_check(message, &tally)) {
+            live_line_erase(&line);
+            ring_release_many(&reader, done); /* those before it were right */
             die("message %llu in %s is damaged: its checksum is wrong; " REGION_REMOVE_HINT,
                 (unsigned long long)tally.expected, names.region, names.region);
-        if (work_ns > 0)
+        }
+        if (work_ns > 0) {
             work();
+            now = now_ns();
+        }
         if (print)
             print_data("%llu\n", (unsigned long long)tally.expected - 1);
-        if (stop_signal != SIGPIPE) /* that one was not printed */
+        if (!ferror(stdout)) /* else it was not printed: it is for the next consumer */
             done++;
     }
     last_ns = now_ns();
@@ -205,14 +213,16 @@ static uint32_t read_run(const struct message *first, uint32_t run)
  * is gone, then the ring is empty; the other way round, its last messages might come in between. */
 static enum half producer_at_empty_ring(bool look)
 {
-    /* acquire: pairs with the release in leave_place(): the last head is visible. */
+    /* acquire: pairs with the release in region_leave(): the last head is visible. */
     struct region_claim owner = atomic_load_explicit(&region.header->owner, memory_order_acquire);
     int pid = owner.pid;
     enum half producer = HALF_RUNS;
     if (owner.state == REGION_CLOSED || look)
         producer = ring_half(&region.header->owner, &pid);
-    if (producer == HALF_RUNS && look && waited_too_long(&patience, timeout_s))
+    if (producer == HALF_RUNS && look && waited_too_long(&patience, timeout_s)) {
+        live_line_erase(&line);
         die("the producer (pid %d) has sent nothing for %lld s; is it suspended?", pid, timeout_s);
+    }
     if (producer == HALF_RUNS || ring_unread(&reader) > 0)
         return HALF_RUNS;
     if (producer == HALF_DIED) {
@@ -268,6 +278,8 @@ int main(int argc, char **argv)
     CHECK(atexit(leave));
 
     line = live_line();
+    if (print && isatty(STDOUT_FILENO))
+        line.is_on = false; /* the numbers have the terminal */
     while (join() && receive() == HALF_DIED)
         leave(); /* and wait for the next producer */
     report();

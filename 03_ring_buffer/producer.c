@@ -84,9 +84,11 @@ static void choose_slots(void)
 {
     struct region found;
     if (slots == 0 && region_find(&found, names.region, &ring_format) == 1) {
-        uint64_t mask = ring_mask(ring_of(&found));
-        if (ring_fits(&found, mask))
-            slots = (long long)mask + 1;
+        /* by its size: whoever made it may have died before it wrote the number of slots */
+        uint64_t there = (found.size_bytes - sizeof(struct ring)) / sizeof(struct message);
+        if (found.size_bytes > sizeof(struct ring) && there <= RING_SLOTS_MAX &&
+            ring_slots_valid((uint32_t)there))
+            slots = (long long)there;
         region_close(&found);
     }
     if (slots == 0)
@@ -154,22 +156,28 @@ static void look_at_consumer(void)
             note("the consumer has stopped; nothing is lost");
         note("waiting for the consumer; in another terminal: ./consumer%s", names.option);
     }
+    if (now != told)
+        patience.since = 0; /* who has just come has its own time to begin */
     told = now;
-    if (waited_too_long(&patience, timeout_s) && now == HALF_RUNS)
+    if (!waited_too_long(&patience, timeout_s))
+        return;
+    live_line_erase(&line);
+    if (now == HALF_RUNS)
         die("the consumer (pid %d) has read nothing for %lld s; is it suspended? %llu messages "
             "stay in %s",
             pid, timeout_s, messages_left(), names.region);
-    if (waited_too_long(&patience, timeout_s))
-        die("no consumer came within %lld s; %llu messages stay in %s; start one: ./consumer%s",
-            timeout_s, messages_left(), names.region, names.option);
+    die("no consumer came within %lld s; %llu messages stay in %s; start one: ./consumer%s",
+        timeout_s, messages_left(), names.region, names.option);
 }
 
 static void check_ring(void)
 {
-    if (writer.is_damaged)
-        die("%s is damaged: its tail is not between %llu and %llu; " REGION_REMOVE_HINT,
-            names.region, (unsigned long long)(writer.head - (uint64_t)slots),
-            (unsigned long long)writer.head, names.region);
+    unsigned long long head = writer.head;
+    if (!writer.is_damaged)
+        return;
+    live_line_erase(&line);
+    die("%s is damaged: its tail is not between %llu and %llu; " REGION_REMOVE_HINT, names.region,
+        head > (uint64_t)slots ? head - (uint64_t)slots : 0, head, names.region);
 }
 
 /* [pace] How many messages are due by --rate, at most wanted? Waits for the first; 0: stopped. */
@@ -251,13 +259,11 @@ static void report(void)
         return;
     note("sent %llu messages; the ring was full %llu times", (unsigned long long)sent(),
          (unsigned long long)times_full);
-    if (ring_is_read(ring_of(&region), writer.head))
-        return;
-    if (ring_half(&region.header->peer, &pid) == HALF_RUNS)
-        note("the consumer (pid %d) reads the last %llu and removes %s", pid, messages_left(),
-             names.region);
-    else
-        note("%llu messages stay in %s; to read them: ./consumer%s", messages_left(), names.region,
+    unsigned long long left = messages_left();
+    if (left > 0 && ring_half(&region.header->peer, &pid) == HALF_RUNS)
+        note("%llu messages are left to the consumer (pid %d)", left, pid);
+    else if (left > 0)
+        note("%llu messages stay in %s; to read them: ./consumer%s", left, names.region,
              names.option);
 }
 

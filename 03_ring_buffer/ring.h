@@ -26,7 +26,8 @@
 
 enum { RING_LINE_BYTES = 128 };
 
-#define RING_SLOTS_MAX (UINT32_C(1) << 31)
+/* So many that their bytes can still be counted: 2^31, or less where size_t has 32 bits. */
+#define RING_SLOTS_MAX (SIZE_MAX > UINT32_MAX ? UINT32_C(1) << 31 : UINT32_C(1) << 24)
 
 struct message {
     uint64_t sequence; /* 0: the message's index in the ring */
@@ -58,7 +59,7 @@ _Static_assert(sizeof(struct ring) == 384, "layout");
 
 /* [view] What each half knows, in its private memory, where the other one can't reach it: its own
  * index, and [cached] the other half's as last seen. The other's line is read only when that copy
- * says full (or empty): once per lap instead of once per message, if the halves are not in step. */
+ * says too little: at best once per lap instead of once per message. */
 struct ring_writer {
     _Alignas(RING_LINE_BYTES) struct ring *ring;
     uint64_t head;   /* ours: never read back from the ring */
@@ -112,7 +113,7 @@ static inline uint64_t ring_room(struct ring_writer *writer)
     /* acquire: pairs with [release]: the slots given back have been read, and may be overwritten. */
     uint64_t tail = atomic_load_explicit(&writer->ring->tail, memory_order_acquire);
     uint64_t used = writer->head - tail;
-    if (used > writer->mask + 1)
+    if (used > writer->mask + 1) /* unsigned: a tail beyond head gives a huge difference */
         writer->is_damaged = true;
     if (writer->is_damaged)
         return 0;
@@ -138,10 +139,12 @@ static inline uint64_t ring_unread(struct ring_reader *reader)
 static inline struct ring_writer ring_writer(struct ring *ring)
 {
     struct ring_writer writer = {.ring = ring, .mask = ring_mask(ring)};
-    /* relaxed: only producers write it, and whoever hands on their place does it with release. */
+    /* relaxed: only producers write it. One that leaves does so with release; of one that was killed
+     * the kernel has put every store in order before kill() says that it is gone. */
     writer.head = atomic_load_explicit(&ring->head, memory_order_relaxed);
-    writer.tail = writer.head - writer.mask - 1; /* full, as far as it knows ... */
-    ring_room(&writer);                          /* ... and now it looks */
+    writer.tail =
+        writer.head - writer.mask - 1; /* full, as far as it knows (below 0 it wraps) ... */
+    ring_room(&writer);                /* ... and now it looks */
     return writer;
 }
 
@@ -149,7 +152,7 @@ static inline struct ring_writer ring_writer(struct ring *ring)
 static inline struct ring_reader ring_reader(struct ring *ring)
 {
     struct ring_reader reader = {.ring = ring, .mask = ring_mask(ring)};
-    /* relaxed: only consumers write it, and whoever hands on their place does it with release. */
+    /* relaxed: as in ring_writer(). */
     reader.tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
     reader.head = reader.tail; /* empty, as far as it knows ... */
     ring_unread(&reader);      /* ... and now it looks */

@@ -28,7 +28,8 @@ static inline struct ring *ring_of(const struct region *region)
  * process has mapped? */
 static inline bool ring_fits(const struct region *region, uint64_t mask)
 {
-    return mask != 0 && ring_bytes((uint32_t)(mask + 1)) <= region->size_bytes;
+    return mask != 0 && region->size_bytes > sizeof(struct ring) &&
+           mask < (region->size_bytes - sizeof(struct ring)) / sizeof(struct message);
 }
 
 enum half { HALF_NEVER_CAME, HALF_RUNS, HALF_STOPPED, HALF_DIED };
@@ -36,14 +37,17 @@ enum half { HALF_NEVER_CAME, HALF_RUNS, HALF_STOPPED, HALF_DIED };
 /* What has become of the half that holds, or held, this place? */
 static inline enum half ring_half(_Atomic struct region_claim *place, int *pid)
 {
-    /* acquire: pairs with the release in region_leave(). */
+    /* First whether it lives, then what stands there, as in region_fate(): a half that leaves and
+     * ends between the two has not died. acquire: pairs with the release in region_leave(). */
+    struct region_claim seen = atomic_load_explicit(place, memory_order_relaxed);
+    bool is_alive = process_is_alive(seen.pid);
     struct region_claim claim = atomic_load_explicit(place, memory_order_acquire);
     *pid = claim.pid;
     if (claim.state == REGION_CLOSED)
         return HALF_STOPPED;
     if (claim.pid == 0)
         return HALF_NEVER_CAME;
-    return process_is_alive(claim.pid) ? HALF_RUNS : HALF_DIED;
+    return is_alive || claim.pid != seen.pid ? HALF_RUNS : HALF_DIED; /* a new one has just come */
 }
 
 /* Gives the caller's place up, free for the next one. The name stays: whose it is to remove is
@@ -57,7 +61,8 @@ static inline void leave_place(struct region *region)
 /* Is every message below that index read? */
 static inline bool ring_is_read(const struct ring *ring, uint64_t index)
 {
-    /* acquire: pairs with ring.h [release]. A difference: indices may have passed 2^64. */
+    /* Has tail reached index, or passed it? A difference: both may have passed 2^64.
+     * acquire: pairs with ring.h [release]. */
     return index - atomic_load_explicit(&ring->tail, memory_order_acquire) - 1 >= RING_SLOTS_MAX;
 }
 
@@ -69,6 +74,10 @@ static inline void ring_leave(struct region *region)
 {
     struct ring *ring = ring_of(region);
     leave_place(region);
+    /* Each half has stored its word (CLOSED, tail) and now loads the other's. Here alone release and
+     * acquire are not enough: without the fence both might see the old one, and nobody removes the
+     * name. */
+    atomic_thread_fence(memory_order_seq_cst);
     /* acquire: pairs with the release in region_leave(): head is the last one. */
     struct region_claim found = atomic_load_explicit(&region->header->owner, memory_order_acquire);
     struct region_claim mine = {getpid(), (uint16_t)(found.generation + 1), REGION_CLOSED};

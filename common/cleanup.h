@@ -59,17 +59,24 @@ static inline bool stop_requested(void)
     return stop_signal != 0;
 }
 
-/* Prints one line of data. A reader that has left is a reason to stop, any other failure an error. */
+/* Prints one line of data. A reader that has left is a reason to stop, any other failure an error.
+ * ferror(stdout) says afterwards that the line was not printed: then it is not to be acknowledged.
+ * From then on stdout is /dev/null, so that a reader that is stuck can't keep the program from ending. */
 __attribute__((format(printf, 1, 2))) static inline void print_data(const char *format, ...)
 {
     va_list values;
     va_start(values, format);
     int written = vprintf(format, values);
     va_end(values);
-    if (written < 0 && errno == EPIPE)
+    if (written >= 0)
+        return;
+    if (errno == EPIPE)
         stop_signal = SIGPIPE;
-    if (written < 0 && !stop_requested())
+    if (!stop_requested())
         die("cannot write to standard output: %s", strerror(errno));
+    int nowhere = CHECK(open("/dev/null", O_WRONLY));
+    CHECK(dup2(nowhere, STDOUT_FILENO));
+    CHECK(close(nowhere));
 }
 
 /* What main returns: 0, or 128 + the signal, as the shell says it. */

@@ -171,6 +171,29 @@ kill -INT "$producer_pid"
 ok "... the next one reads the rest" ends "$consumer_pid" 0
 ok "... and nothing is left" nothing_is_left
 
+# A reader that is slow, and a stop signal while the consumer waits for it: what was not printed is not given back.
+mkfifo slow
+start_producer --slots 1024
+"$consumer" --name "$name" --print >slow 2>err &
+blocked=$!
+exec 5<slow
+pipe_is_full() { # 64 KiB of numbers, and the next write waits
+    [ "$(awk '{ print $3 }' "/proc/$blocked/stat")" = S ] && [ "$(words 256 1 "/dev/shm$name")" -gt 10000 ]
+}
+eventually pipe_is_full
+kill -INT "$blocked"
+ok "a stop signal ends a consumer whose printing is stuck" ends "$blocked" 130
+cat <&5 >printed
+exec 5<&-
+last=$(grep -E '^[0-9]+$' printed | tail -n 1)
+"$consumer" --name "$name" --print 2>err | head -n 1 >out
+ok "a stop signal amid blocked printing: the next consumer goes on where the printing ended" \
+    test "$(cat out)" -le $((last + 1))
+start_consumer
+kill -INT "$producer_pid"
+ends "$producer_pid" 130
+ok "... and reads the rest" ends "$consumer_pid" 0
+
 # --- a half that is suspended ------------------------------------------------------------------
 
 ticks() { # PID: processor time used, in hundredths of a second
