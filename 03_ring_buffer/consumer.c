@@ -240,13 +240,15 @@ static enum half receive(void)
         const struct message *first;
         uint32_t run = ring_peek_many(&reader, (uint32_t)batch, &first);
         if (run > 0) {
-            ring_release_many(&reader, read_run(first, run));
+            uint32_t done = read_run(first, run);
+            show_live_line(last_ns); /* before giving back: the run in hand is part of the lag */
+            ring_release_many(&reader, done);
             wait_is_over(&patience);
         } else {
             check_ring();
             producer = producer_at_empty_ring(wait_a_little(&patience));
+            show_live_line(now_ns());
         }
-        show_live_line(run > 0 ? last_ns : now_ns());
     }
     return producer;
 }
