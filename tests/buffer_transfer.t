@@ -157,9 +157,10 @@ ok 'consumer --help' exits 0 "$consumer" --help
 
 # --- the plot --------------------------------------------------------------------------------
 
+windows=0
 trap 'tmux kill-server 2>/dev/null; finish' EXIT
-tmux() {
-    command tmux -L "plot$$" "$@"
+tmux() { # a server for each window: one that is just ending takes no new ones
+    command tmux -S "$work/tmux$windows" "$@"
 }
 screen() {
     tmux capture-pane -p -t plot
@@ -177,6 +178,7 @@ if command -v tmux >/dev/null; then
         rows=${size#*x}
         start_producer p --rate 500
         eventually is_waiting p
+        windows=$((windows + 1))
         tmux -f /dev/null new-session -d -s plot -x "$columns" -y "$rows" "PS1='> ' sh"
         tmux send-keys -t plot "echo before; '$consumer' --name $name; stty -a | grep -c ' echo '" Enter
         ok "the plot in a window of $size has a title" eventually title_is_there
@@ -191,6 +193,7 @@ if command -v tmux >/dev/null; then
         tmux kill-server
     done
     start_producer p --rate 500
+    windows=$((windows + 1))
     tmux -f /dev/null new-session -d -s plot -x 60 -y 20 "PS1='> ' sh"
     tmux send-keys -t plot "echo before; '$consumer' --name $name" Enter
     eventually title_is_there
