@@ -83,12 +83,15 @@ static int open_object(bool *created)
     }
 }
 
-/* [size] A new object has no bytes; those it gets are 0: no magic, owned by nobody. Its size is set once, by whoever made it, or by the next
- * producer if that one died before it came to it. */
+/* [size] A new object has no bytes; those it gets are 0: no magic, owned by nobody. Its size is set
+ * once, by whoever made it, or by the next producer if that one died before it came to it. */
 static void size_object(int fd, bool created)
 {
     int64_t patience = deadline_after_ms(created ? 0 : 1000);
     CHECK(fstat(fd, &object));
+    if (object.st_uid != geteuid())
+        die("cannot use %s: it belongs to user %u; choose another with --name", names.region,
+            (unsigned)object.st_uid);
     while (object.st_size == 0 && !deadline_passed(patience)) {
         exit_if_stopped();
         sleep_until(now_ns() + 10 * NS_PER_MS);
@@ -114,9 +117,6 @@ static void size_object(int fd, bool created)
         }
         CHECK(fstat(fd, &object));
     }
-    if (object.st_uid != geteuid())
-        die("cannot use %s: it belongs to user %u; choose another with --name", names.region,
-            (unsigned)object.st_uid);
     if (!region_size_fits(object.st_size, sizeof *countdown))
         die("cannot use %s: it has %lld bytes, expected %zu; " REGION_REMOVE_HINT, names.region,
             (long long)object.st_size, sizeof *countdown, names.region);
@@ -144,14 +144,13 @@ static bool own_region(void)
     struct region_claim found =
         atomic_load_explicit(&countdown->header.owner, memory_order_acquire);
     struct region_claim claim;
-    do {
+    do { /* after a lost round, found is the winner */
         if (process_is_alive(found.pid))
             die("cannot create %s: another producer (pid %d) is running; stop it first, or choose "
                 "another --name",
                 names.region, (int)found.pid);
         claim = (struct region_claim){getpid(), (uint16_t)(found.generation + 1), REGION_BUILDING};
-    } while (
-        !region_claim(&countdown->header.owner, &found, claim)); /* lost: found is the winner */
+    } while (!region_claim(&countdown->header.owner, &found, claim));
 
     if (!region_is_named(names.region, &object, claim)) {
         CHECK(munmap(countdown, sizeof *countdown));

@@ -94,7 +94,8 @@ static inline int region_open_or_create(struct region *region, size_t bytes)
     region->is_new = created;
     int error = 0;
     int64_t patience = deadline_after_ms(created ? 0 : 1000);
-    while (fstat(fd, &region->object) == 0 && region->object.st_size == 0 && error == 0) {
+    while (fstat(fd, &region->object) == 0 && region->object.st_size == 0 &&
+           region->object.st_uid == geteuid() && error == 0) {
         if (stop_requested())
             error = EINTR;
         else if (deadline_passed(patience))

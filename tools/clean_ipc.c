@@ -5,7 +5,8 @@
  *
  * It becomes the owner of a leftover for a moment, exactly as a next producer would: so a region
  * that a living process owns is never touched. It finds the default names everywhere and, where
- * /dev/shm can be listed, every object of the user that bears one of our magics. With names, it cleans those and no others.
+ * /dev/shm can be listed, every object of the user that bears one of our magics. With names, it
+ * cleans those and no others.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
