@@ -83,7 +83,7 @@ demo: $(PROGRAMS) ## every lesson at work, a few seconds each
 		printf '\n== %s\n' $(lesson); LIVE=$($(lesson)_live) tools/run_pair.sh $($(lesson)_demo) || exit;)
 
 test: all $(UNIT_TESTS) ## every test (TAP, run by prove)
-	@prove --jobs 8 --exec '' tests/*.t
+	@prove --jobs 8 --failures --comments --exec '' tests/*.t
 
 # One .c file, one program. The compiler writes down the headers it read, so that a change in one
 # of them rebuilds the program; build/flags changes when the compiler or its flags do.
