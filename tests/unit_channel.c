@@ -246,7 +246,7 @@ static int send_and_die(void)
 {
     struct channel channel;
     if (channel_create(&channel, name) == 0 &&
-        channel_send(&channel, data, 3 * FRAGMENT, LONG_MS) == 0)
+        channel_send(&channel, data, (size_t)3 * FRAGMENT, LONG_MS) == 0)
         kill(getpid(), SIGKILL);
     return 1;
 }
