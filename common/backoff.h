@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BACKOFF_SPINS = 1000, BACKOFF_YIELDS = 100, BACKOFF_LONGEST_SLEEP_US = 2000 };
+enum { BACKOFF_SPINS = 100, BACKOFF_YIELDS = 100, BACKOFF_LONGEST_SLEEP_US = 2000 };
 
 struct backoff {
     uint32_t rounds;   /* since the last backoff_reset() */
@@ -28,23 +28,14 @@ static inline void spin_pause(void)
 #endif
 }
 
-/* How many processors this process may run on: a container or taskset(1) may leave it only one. */
-static inline long usable_processors(void)
-{
-#if defined __linux__ && defined CPU_COUNT /* with _GNU_SOURCE */
-    cpu_set_t allowed;
-    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
-        return CPU_COUNT(&allowed);
-#endif
-    return sysconf(_SC_NPROCESSORS_ONLN);
-}
-
-/* How many looks are worth spinning for: none on a single processor. */
+/* How many looks are worth spinning for: none where there is but one processor. Few, since the halves
+ * may share one of several (taskset(1) tells neither of them where the other one is): then the yields
+ * that follow let the other one run. */
 static inline uint32_t spin_limit(void)
 {
     static uint32_t limit = UINT32_MAX;
     if (limit == UINT32_MAX)
-        limit = usable_processors() > 1 ? BACKOFF_SPINS : 0;
+        limit = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? BACKOFF_SPINS : 0;
     return limit;
 }
 
