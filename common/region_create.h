@@ -268,6 +268,15 @@ static inline int region_attach(struct region *region, const char *name,
     return attached == -1 ? -1 : 0;
 }
 
+/* The peer's place is held by a living process. */
+static inline int region_refuse_peer(struct region *region, int32_t pid)
+{
+    return region_fail(region, EBUSY,
+                       "another consumer (pid %d) is connected; wait for its end, or "
+                       "choose another --name for both halves",
+                       (int)pid);
+}
+
 /* Becomes the peer. Returns 0, or -1 with errno: EBUSY (a living one is there), EAGAIN (another
  * owner has taken the region over: attach anew). */
 static inline int region_join(struct region *region)
@@ -276,10 +285,7 @@ static inline int region_join(struct region *region)
     struct region_claim found = atomic_load_explicit(&region->header->peer, memory_order_acquire);
     while (found.generation == claim.generation) {
         if (process_is_alive(found.pid))
-            return region_fail(region, EBUSY,
-                               "another consumer (pid %d) is connected; wait for its end, or "
-                               "choose another --name for both halves",
-                               (int)found.pid);
+            return region_refuse_peer(region, found.pid);
         if (region_claim(&region->header->peer, &found, claim)) {
             region->mine = claim;
             return 0;
@@ -296,10 +302,7 @@ static inline int region_take_peer(struct region *region)
     struct region_claim found = atomic_load_explicit(&region->header->peer, memory_order_acquire);
     while (!region_claim(&region->header->peer, &found, claim))
         if (process_is_alive(found.pid))
-            return region_fail(region, EBUSY,
-                               "another consumer (pid %d) is connected; wait for its end, or "
-                               "choose another --name for both halves",
-                               (int)found.pid);
+            return region_refuse_peer(region, found.pid);
     region->mine = claim;
     return 0;
 }
