@@ -1,7 +1,7 @@
 # Shared-memory communication between processes, in C. `make help` lists the targets.
 #
-# Every program is one .c file, built beside its source. CC, CFLAGS and LDFLAGS are yours;
-# SANITIZE=address,undefined builds with sanitizers.
+# A program is one .c file, built beside its source, and what its lesson's programs have in common
+# (NAME_parts). CC, CFLAGS and LDFLAGS are yours; SANITIZE=address,undefined builds with sanitizers.
 
 # The demo and the benchmarks disturb nobody who runs the same lesson at the same time.
 OWN_NAME := --name /make-$$$$
@@ -25,6 +25,7 @@ PROGRAMS   := $(foreach lesson,$(LESSONS),$($(lesson)_programs) $($(lesson)_benc
 TOOLS      := tools/clean_ipc
 UNIT_TESTS := $(patsubst %.c,%.t,$(wildcard tests/unit_*.c))
 BINARIES   := $(PROGRAMS) $(TOOLS) $(UNIT_TESTS)
+PARTS      := $(foreach lesson,$(LESSONS),$($(lesson)_parts:%.c=build/%.o))
 
 CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wvla
@@ -85,15 +86,24 @@ demo: $(PROGRAMS) ## every lesson at work, a few seconds each
 test: all $(UNIT_TESTS) ## every test (TAP, run by prove)
 	@prove --jobs 8 --failures --comments --exec '' tests/*.t
 
-# One .c file, one program. The compiler writes down the headers it read, so that a change in one
-# of them rebuilds the program; build/flags changes when the compiler or its flags do.
-BUILD_ONE = $(COMPILE) -MMD -MP -MF build/$(subst /,-,$@).d -o $@ $< $(LDFLAGS) $(LIBRARIES)
+# The compiler writes down the headers it read, so that a change in one of them rebuilds the
+# program; build/flags changes when the compiler or its flags do.
+DEPENDENCIES = -MMD -MP -MF build/$(subst /,-,$@).d
+BUILD_ONE    = $(COMPILE) $(DEPENDENCIES) -o $@ $< $(filter %.o,$^) $(LDFLAGS) $(LIBRARIES)
 
 $(PROGRAMS) $(TOOLS): %: %.c build/flags
 	$(BUILD_ONE)
 
 $(UNIT_TESTS): %.t: %.c build/flags
 	$(BUILD_ONE)
+
+$(PARTS): build/%.o: %.c build/flags
+	@mkdir -p $(@D)
+	$(COMPILE) $(DEPENDENCIES) -c -o $@ $<
+
+# A lesson's programs, and its unit test, are linked with its parts.
+$(foreach lesson,$(LESSONS),$(eval \
+	$($(lesson)_programs) $($(lesson)_benches) tests/unit_$(lesson).t: $($(lesson)_parts:%.c=build/%.o)))
 
 -include $(wildcard build/*.d)
 

@@ -185,7 +185,8 @@ if command -v tmux >/dev/null; then
         ok 'and fills the window' eventually plot_fills_the_window "$columns" "$rows"
         tmux send-keys -t plot C-c
         restored() {
-            screen | grep -q '^before$' && [ "$(tmux display -p -t plot '#{cursor_flag}#{alternate_on}')" = 10 ]
+            tmux capture-pane -S - -p -t plot | grep -q '^before$' && # wherever it has scrolled to
+                [ "$(tmux display -p -t plot '#{cursor_flag}#{alternate_on}')" = 10 ]
         }
         ok 'after Ctrl-C the screen and the cursor are as they were' eventually restored
         kill -INT "$p"
