@@ -165,6 +165,14 @@ tmux() { # a server for each window: one that is just ending takes no new ones
 screen() {
     tmux capture-pane -p -t plot
 }
+open_window() { # COLUMNS ROWS: with a shell that has come to its prompt; it would print that behind the keys
+    windows=$((windows + 1))
+    tmux -f /dev/null new-session -d -s plot -x "$1" -y "$2" "PS1='> ' sh"
+    shell_is_there() {
+        screen | grep -q '^> *$'
+    }
+    eventually shell_is_there
+}
 title_is_there() {
     screen | head -n 1 | grep -qE '^[0-9]+ points'
 }
@@ -178,14 +186,13 @@ if command -v tmux >/dev/null; then
         rows=${size#*x}
         start_producer p --rate 500
         eventually is_waiting p
-        windows=$((windows + 1))
-        tmux -f /dev/null new-session -d -s plot -x "$columns" -y "$rows" "PS1='> ' sh"
+        open_window "$columns" "$rows"
         tmux send-keys -t plot "echo before; '$consumer' --name $name; stty -a | grep -c ' echo '" Enter
         ok "the plot in a window of $size has a title" eventually title_is_there
         ok 'and fills the window' eventually plot_fills_the_window "$columns" "$rows"
         tmux send-keys -t plot C-c
         restored() {
-            tmux capture-pane -S - -p -t plot | grep -q '^before$' && # wherever it has scrolled to
+            tmux capture-pane -S - -p -t plot | grep -q '^before$' &&
                 [ "$(tmux display -p -t plot '#{cursor_flag}#{alternate_on}')" = 10 ]
         }
         ok 'after Ctrl-C the screen and the cursor are as they were' eventually restored
@@ -194,8 +201,7 @@ if command -v tmux >/dev/null; then
         tmux kill-server
     done
     start_producer p --rate 500
-    windows=$((windows + 1))
-    tmux -f /dev/null new-session -d -s plot -x 60 -y 20 "PS1='> ' sh"
+    open_window 60 20
     tmux send-keys -t plot "echo before; '$consumer' --name $name" Enter
     eventually title_is_there
     tmux resize-window -t plot -x 40 -y 10
