@@ -24,7 +24,7 @@ ring_buffer_benches  := 03_ring_buffer/bench 03_ring_buffer/bench_8
 PROGRAMS   := $(foreach lesson,$(LESSONS),$($(lesson)_programs) $($(lesson)_benches))
 TOOLS      := tools/clean_ipc
 UNIT_TESTS := $(patsubst %.c,%.t,$(wildcard tests/unit_*.c))
-BINARIES   := $(PROGRAMS) $(TOOLS) $(UNIT_TESTS)
+BINARIES   := $(PROGRAMS) $(TOOLS) $(UNIT_TESTS) tests/scribble
 PARTS      := $(foreach lesson,$(LESSONS),$($(lesson)_parts:%.c=build/%.o))
 
 CFLAGS   ?= -O2 -g
@@ -36,7 +36,7 @@ STANDARD += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-poi
 endif
 COMPILE   = $(CC) $(STANDARD) $(WARNINGS) $(CFLAGS)
 
-.PHONY: all help $(LESSONS) test demo bench lint format clean clean-ipc
+.PHONY: all help $(LESSONS) test torture hostile demo bench lint format clean clean-ipc
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS) $(TOOLS) ## every lesson (the default)
@@ -86,6 +86,16 @@ demo: $(PROGRAMS) ## every lesson at work, a few seconds each
 test: all $(UNIT_TESTS) ## every test (TAP, run by prove)
 	@prove --jobs 8 --failures --comments --exec '' tests/*.t
 
+torture: all tests/scribble ## ROUNDS=1000 SEED=N: every lesson, killed and stopped at random moments
+	@tests/torture.sh $(or $(ROUNDS),1000) "$(SEED)" $(LESSON)
+
+hostile: ## ROUNDS=1000 SEED=N: every lesson, built with sanitizers, while a peer scribbles
+	@rm -rf build/sanitized && mkdir -p build/sanitized
+	@tar cf - --exclude=.git --exclude=build --exclude='*.t' . | tar xf - -C build/sanitized
+	@$(MAKE) -s -C build/sanitized clean
+	@$(MAKE) -s -C build/sanitized SANITIZE=address,undefined all tests/scribble
+	@build/sanitized/tests/torture.sh --hostile $(or $(ROUNDS),1000) "$(SEED)" $(LESSON)
+
 # The compiler writes down the headers it read, so that a change in one of them rebuilds the
 # program; build/flags changes when the compiler or its flags do.
 DEPENDENCIES = -MMD -MP -MF build/$(subst /,-,$@).d
@@ -95,6 +105,9 @@ $(PROGRAMS) $(TOOLS): %: %.c build/flags
 	$(BUILD_ONE)
 
 $(UNIT_TESTS): %.t: %.c build/flags
+	$(BUILD_ONE)
+
+tests/scribble: tests/scribble.c build/flags
 	$(BUILD_ONE)
 
 $(PARTS): build/%.o: %.c build/flags

@@ -1,0 +1,78 @@
+/* scribble.c - the worst peer there is: writes random bytes at random places of what others share
+ *
+ * Build:   cc scribble.c -o scribble -pthread
+ * Run:     ./scribble PATH SEED WRITES PAUSE_US        a file, also one in /dev/shm
+ *          ./scribble --sysv ID SEED WRITES PAUSE_US   a System V segment, by its id
+ *
+ * It waits until the file is there and has its size. Every other write hits the first 512 bytes: that
+ * is where headers and indices are. Between two writes it sleeps for PAUSE_US at most.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../common/check.h"
+#include "../common/clock.h"
+
+const char program_name[] = "scribble";
+
+enum { HEADER_BYTES = 512, PATIENCE_MS = 5000 };
+
+/* Maps the object; *bytes is its size. Exits with 1 when there is nothing to write to. */
+static volatile unsigned char *map_file(const char *path, size_t *bytes)
+{
+    struct stat object = {.st_size = 0};
+    int fd = -1;
+    for (int64_t end = deadline_after_ms(PATIENCE_MS); object.st_size == 0;) {
+        if (fd == -1)
+            fd = open(path, O_RDWR);
+        if (fd != -1)
+            CHECK(fstat(fd, &object));
+        if (deadline_passed(end))
+            die("nothing to scribble on: %s", path);
+        sleep_until(now_ns() + NS_PER_MS / 10);
+    }
+    *bytes = (size_t)object.st_size;
+    void *address = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (address == MAP_FAILED)
+        die("cannot map %s: %s", path, strerror(errno));
+    CHECK(close(fd));
+    return address;
+}
+
+static volatile unsigned char *map_segment(const char *id, size_t *bytes)
+{
+    struct shmid_ds segment;
+    int shmid = (int)strtol(id, NULL, 10);
+    if (shmctl(shmid, IPC_STAT, &segment) == -1)
+        die("nothing to scribble on: segment %s", id);
+    *bytes = segment.shm_segsz;
+    void *address = shmat(shmid, NULL, 0);
+    if (address == MAP_FAILED)
+        die("cannot attach segment %s: %s", id, strerror(errno));
+    return address;
+}
+
+int main(int argc, char **argv)
+{
+    bool is_segment = argc == 6 && strcmp(argv[1], "--sysv") == 0;
+    if (argc != 5 && !is_segment)
+        usage_die("usage: scribble PATH SEED WRITES PAUSE_US, or --sysv ID SEED WRITES PAUSE_US");
+    size_t bytes;
+    volatile unsigned char *object =
+        is_segment ? map_segment(argv[2], &bytes) : map_file(argv[1], &bytes);
+    srandom((unsigned)strtoul(argv[argc - 3], NULL, 10));
+    int64_t pause_ns = strtol(argv[argc - 1], NULL, 10) * 1000;
+    for (long left = strtol(argv[argc - 2], NULL, 10); left > 0; left--) {
+        size_t place = (size_t)random() % bytes;
+        if (left % 2 == 0 && bytes > HEADER_BYTES)
+            place %= HEADER_BYTES;
+        object[place] = (unsigned char)random();
+        if (pause_ns > 0)
+            sleep_until(now_ns() + random() % pause_ns);
+    }
+    return 0;
+}
