@@ -52,7 +52,7 @@ static void read_options(int argc, char **argv)
  * goes last: only who has claimed it may touch the other two. */
 static void remove_names(void)
 {
-    if (names_are_ours && region_is_named(names.region, &object, mine)) {
+    if (names_are_ours && region_is_named(names.region, &object, mine) == 1) {
         sem_unlink(names.writable); /* may not exist yet: nothing to check */
         sem_unlink(names.readable);
         shm_unlink(names.region);
@@ -152,7 +152,7 @@ static bool own_region(void)
         claim = (struct region_claim){getpid(), (uint16_t)(found.generation + 1), REGION_BUILDING};
     } while (!region_claim(&countdown->header.owner, &found, claim));
 
-    if (!region_is_named(names.region, &object, claim)) {
+    if (CHECK(region_is_named(names.region, &object, claim)) == 0) {
         CHECK(munmap(countdown, sizeof *countdown));
         return false;
     }

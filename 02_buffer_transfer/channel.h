@@ -286,6 +286,15 @@ static inline int channel_open(struct channel *channel, const char *name, int ti
     return 0;
 }
 
+/* Wakes the other half, or gives the turn back. EOVERFLOW: somebody else has posted it, and often. */
+static inline int channel_post(struct channel *channel, int semaphore)
+{
+    if (sem_post(channel->semaphores[semaphore]) == 0)
+        return 0;
+    return region_fail(&channel->region, errno, "cannot post the semaphore %s: %s",
+                       channel_semaphores[semaphore].suffix, strerror(errno));
+}
+
 /* [accept] The sender takes a new receiver on. Nobody else uses the semaphores now: the receiver
  * before has left or died, and the new one waits till it is accepted. So their values, which may
  * be anything if one died in its turn, can be set. */
@@ -298,7 +307,8 @@ static inline int channel_accept(struct channel *channel)
                 return region_fail(&channel->region, EPROTO, "semaphore %s has too many tokens",
                                    channel_semaphores[i].suffix);
         for (unsigned n = 0; n < channel_semaphores[i].value; n++)
-            sem_post(channel->semaphores[i]);
+            if (channel_post(channel, i) == -1)
+                return -1;
     }
     channel->session = channel->region.other;
     channel->is_connected = true;
@@ -375,7 +385,7 @@ static inline int channel_end(struct channel *channel, int semaphore)
     if (!channel->in_turn)
         return region_fail(&channel->region, EINVAL, "nothing was begun");
     channel->in_turn = false;
-    return sem_post(channel->semaphores[semaphore]);
+    return channel_post(channel, semaphore);
 }
 
 /* The sender gets the place in the region where to build a message of at most one chunk: it will be
@@ -439,7 +449,7 @@ static inline const void *channel_begin_read(struct channel *channel, size_t *by
             channel_break(channel);
             return NULL;
         }
-        if (sem_post(channel->semaphores[CHANNEL_FREE]) == -1) {
+        if (channel_post(channel, CHANNEL_FREE) == -1) {
             channel_break(channel);
             return NULL;
         }
@@ -491,7 +501,7 @@ static inline int channel_copy_fragments(struct channel *channel, const char *fr
 {
     bool sends = from != NULL;
     sem_t *take = channel->semaphores[sends ? CHANNEL_FREE : CHANNEL_FILLED];
-    sem_t *give = channel->semaphores[sends ? CHANNEL_FILLED : CHANNEL_FREE];
+    int give = sends ? CHANNEL_FILLED : CHANNEL_FREE;
     for (size_t offset = 0; offset < bytes; offset += CHANNEL_FRAGMENT_BYTES) {
         size_t left = bytes - offset;
         size_t length = left < CHANNEL_FRAGMENT_BYTES ? left : CHANNEL_FRAGMENT_BYTES;
@@ -502,7 +512,7 @@ static inline int channel_copy_fragments(struct channel *channel, const char *fr
             memcpy(place, from + offset, length);
         else
             memcpy(to + offset, place, length);
-        if (sem_post(give) == -1) /* EOVERFLOW: somebody else has posted it, and often */
+        if (channel_post(channel, give) == -1)
             return channel_break(channel);
     }
     return 0;

@@ -231,28 +231,30 @@ static inline int region_check_format(const struct region_header *header,
 
 /* [look-again] Does the name still lead to the region that this process has claimed? Another process
  * may have unlinked it between opening and claiming, or somebody by hand: then it leads nowhere, or
- * to another object, which is not ours to use or to remove. */
-static inline bool region_is_named(const char *name, const struct stat *object,
-                                   struct region_claim mine)
+ * to another object, which is not ours to use or to remove. Returns 1, 0, or -1 with errno when that
+ * can't be told. */
+static inline int region_is_named(const char *name, const struct stat *object,
+                                  struct region_claim mine)
 {
-    bool found = false;
     struct stat now;
     int fd = shm_open(name, O_RDONLY, 0);
     if (fd == -1)
-        return false;
-    if (fstat(fd, &now) == 0)
+        return errno == ENOENT ? 0 : -1;
+    int found = fstat(fd, &now);
 #ifndef __APPLE__
+    if (found == 0)
         found = now.st_dev == object->st_dev && now.st_ino == object->st_ino;
     (void)mine;
 #else /* all objects have the inode number 0 there: look for our claim in it */
-        if (now.st_size == object->st_size) {
-            struct region_header *header = mmap(NULL, sizeof *header, PROT_READ, MAP_SHARED, fd, 0);
-            if (header != MAP_FAILED) {
-                struct region_claim owner = atomic_load(&header->owner);
-                found = owner.pid == mine.pid && owner.generation == mine.generation;
-                munmap(header, sizeof *header);
-            }
+    if (found == 0 && now.st_size == object->st_size) {
+        struct region_header *header = mmap(NULL, sizeof *header, PROT_READ, MAP_SHARED, fd, 0);
+        found = -1;
+        if (header != MAP_FAILED) {
+            struct region_claim owner = atomic_load(&header->owner);
+            found = owner.pid == mine.pid && owner.generation == mine.generation;
+            munmap(header, sizeof *header);
         }
+    }
 #endif
     close(fd);
     return found;

@@ -77,6 +77,36 @@ static inline int region_reserve(int fd, size_t bytes)
 #endif
 }
 
+/* Which object is it, and is it this user's? */
+static inline int region_look(struct region *region, int fd)
+{
+    if (fstat(fd, &region->object) == -1)
+        return region_fail(region, errno, "fstat: %s", strerror(errno));
+    if (region->object.st_uid != geteuid())
+        return region_fail(region, EACCES, "it belongs to user %u; choose another --name",
+                           (unsigned)region->object.st_uid);
+    return 0;
+}
+
+/* An object without a size gets one: from whoever made it, or after the deadline from this process. */
+static inline int region_size(struct region *region, int fd, size_t bytes, int64_t deadline)
+{
+    int looked;
+    while ((looked = region_look(region, fd)) == 0 && region->object.st_size == 0) {
+        if (stop_requested())
+            return region_fail(region, EINTR, "a stop signal came");
+        if (!deadline_passed(deadline)) {
+            sleep_until(now_ns() + 10 * NS_PER_MS);
+            continue;
+        }
+        int error = region_reserve(fd, bytes);
+        if (error != 0)
+            return region_fail(region, error, "cannot reserve %zu bytes: %s; see df /dev/shm",
+                               bytes, strerror(error));
+    }
+    return looked;
+}
+
 /* Opens the object, new or not, and brings it to its size. Returns its descriptor, or -1. */
 static inline int region_open_or_create(struct region *region, size_t bytes)
 {
@@ -92,27 +122,14 @@ static inline int region_open_or_create(struct region *region, size_t bytes)
         return region_fail(region, errno, "%s; choose another --name", strerror(errno));
 
     region->is_new = created;
-    int error = 0;
-    int64_t patience = deadline_after_ms(created ? 0 : 1000);
-    while (fstat(fd, &region->object) == 0 && region->object.st_size == 0 &&
-           region->object.st_uid == geteuid() && error == 0) {
-        if (stop_requested())
-            error = EINTR;
-        else if (deadline_passed(patience))
-            error = region_reserve(fd, bytes);
-        else
-            sleep_until(now_ns() + 10 * NS_PER_MS);
-    }
-    if (error == 0 && region->object.st_uid == geteuid())
+    if (region_size(region, fd, bytes, deadline_after_ms(created ? 0 : 1000)) == 0)
         return fd;
+    int error = errno;
     if (created)
         region_unlink_empty(region->name, fd);
     close(fd);
-    if (error == 0)
-        return region_fail(region, EACCES, "it belongs to user %u; choose another --name",
-                           (unsigned)region->object.st_uid);
-    return region_fail(region, error, "cannot reserve %zu bytes: %s; see df /dev/shm", bytes,
-                       strerror(error));
+    errno = error;
+    return -1;
 }
 
 /* One attempt to become the owner: 1 done, 0 the object was unlinked meanwhile, -1 refused. */
@@ -142,7 +159,13 @@ static inline int region_try_create(struct region *region, const struct region_f
                                (int)found.pid);
         claim = (struct region_claim){getpid(), (uint16_t)(found.generation + 1), REGION_BUILDING};
     } while (!region_claim(&region->header->owner, &found, claim));
-    if (!region_is_named(region->name, &region->object, claim))
+    int is_named = region_is_named(region->name, &region->object, claim);
+    if (is_named == -1) {
+        int error = errno;
+        region_leave(&region->header->owner, claim);
+        return region_fail(region, error, "%s", strerror(error));
+    }
+    if (is_named == 0)
         return 0;
     region->mine = claim;
     region->is_adopted = found.state == REGION_READY || found.state == REGION_CLOSED;
@@ -196,10 +219,7 @@ static inline int region_try_map(struct region *region, const struct region_form
     int fd = shm_open(region->name, O_RDWR, 0);
     if (fd == -1)
         return errno == ENOENT ? 0 : region_fail(region, errno, "%s", strerror(errno));
-    int mapped = fstat(fd, &region->object);
-    if (mapped == 0 && region->object.st_uid != geteuid())
-        mapped = region_fail(region, EACCES, "it belongs to user %u; choose another --name",
-                             (unsigned)region->object.st_uid);
+    int mapped = region_look(region, fd);
     if (mapped == 0 && region->object.st_size == 0) {
         close(fd);
         return 0; /* not sized yet: to touch it now is SIGBUS */
@@ -268,43 +288,36 @@ static inline int region_attach(struct region *region, const char *name,
     return attached == -1 ? -1 : 0;
 }
 
-/* The peer's place is held by a living process. */
-static inline int region_refuse_peer(struct region *region, int32_t pid)
+/* Takes the peer's place from nobody or from a dead one; from another run's only if any_run. */
+static inline int region_claim_peer(struct region *region, bool any_run)
 {
-    return region_fail(region, EBUSY,
-                       "another consumer (pid %d) is connected; wait for its end, or "
-                       "choose another --name for both halves",
-                       (int)pid);
+    struct region_claim claim = {getpid(), region->other.generation, REGION_READY};
+    struct region_claim found = atomic_load_explicit(&region->header->peer, memory_order_acquire);
+    do {
+        if (!any_run && found.generation != claim.generation)
+            return region_fail(region, EAGAIN, "another producer has taken over");
+        if (process_is_alive(found.pid))
+            return region_fail(region, EBUSY,
+                               "another consumer (pid %d) is connected; wait for its end, or "
+                               "choose another --name for both halves",
+                               (int)found.pid);
+    } while (!region_claim(&region->header->peer, &found, claim));
+    region->mine = claim;
+    return 0;
 }
 
 /* Becomes the peer. Returns 0, or -1 with errno: EBUSY (a living one is there), EAGAIN (another
  * owner has taken the region over: attach anew). */
 static inline int region_join(struct region *region)
 {
-    struct region_claim claim = {getpid(), region->other.generation, REGION_READY};
-    struct region_claim found = atomic_load_explicit(&region->header->peer, memory_order_acquire);
-    while (found.generation == claim.generation) {
-        if (process_is_alive(found.pid))
-            return region_refuse_peer(region, found.pid);
-        if (region_claim(&region->header->peer, &found, claim)) {
-            region->mine = claim;
-            return 0;
-        }
-    }
-    return region_fail(region, EAGAIN, "another producer has taken over");
+    return region_claim_peer(region, false);
 }
 
 /* Becomes the peer in whatever run: for a region that outlives its halves. Returns 0, or -1 with
  * errno: EBUSY. */
 static inline int region_take_peer(struct region *region)
 {
-    struct region_claim claim = {getpid(), region->other.generation, REGION_READY};
-    struct region_claim found = atomic_load_explicit(&region->header->peer, memory_order_acquire);
-    while (!region_claim(&region->header->peer, &found, claim))
-        if (process_is_alive(found.pid))
-            return region_refuse_peer(region, found.pid);
-    region->mine = claim;
-    return 0;
+    return region_claim_peer(region, true);
 }
 
 /* Is a peer there that lives? Then region->other is its claim. For the owner. */
@@ -320,7 +333,7 @@ static inline bool region_has_peer(struct region *region)
  * belongs to the region are this process's to remove as well. */
 static inline bool region_name_is_ours(const struct region *region)
 {
-    return region->is_named && region_is_named(region->name, &region->object, region->mine);
+    return region->is_named && region_is_named(region->name, &region->object, region->mine) == 1;
 }
 
 /* The owner removes the name; the region stays while it is mapped. */

@@ -1,0 +1,140 @@
+/* fault.c - a library for LD_PRELOAD that makes the N-th call of one function fail
+ *
+ * Build:   cc fault.c -o fault.so -shared -fPIC -ldl
+ * Run:     FAULT=mmap:2:12 FAULT_MARK=file LD_PRELOAD=./fault.so PROGRAM
+ *
+ * The second mmap() returns MAP_FAILED with errno 12, and the file is made: so one knows that the
+ * program came that far. Linux only.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <semaphore.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Is this the call that has to fail? Then errno is what it has to be. */
+static bool is_due(const char *function)
+{
+    static int calls;
+    const char *fault = getenv("FAULT");
+    size_t length = strlen(function);
+    char *end;
+    if (fault == NULL || strncmp(fault, function, length) != 0 || fault[length] != ':')
+        return false;
+    if (++calls != strtol(fault + length + 1, &end, 10))
+        return false;
+    FILE *mark = fopen(getenv("FAULT_MARK"), "w");
+    if (mark != NULL)
+        fclose(mark);
+    errno = (int)strtol(end + 1, NULL, 10);
+    return true;
+}
+
+/* Where the address stands of the function of that name which this library stands in front of. */
+static void **next_address(const char *function)
+{
+    static _Thread_local void *address;
+    address = dlsym(RTLD_NEXT, function);
+    return &address;
+}
+
+#define NEXT(function) (*(__typeof__(function) **)next_address(#function))
+#define FAIL_OR_CALL(function, failure, ...)                                                       \
+    (is_due(#function) ? (failure) : NEXT(function)(__VA_ARGS__))
+
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): libc's headers say __fd. */
+int shm_open(const char *name, int flags, mode_t mode)
+{
+    return FAIL_OR_CALL(shm_open, -1, name, flags, mode);
+}
+
+int shm_unlink(const char *name)
+{
+    return FAIL_OR_CALL(shm_unlink, -1, name);
+}
+
+int fstat(int fd, struct stat *status)
+{
+    return FAIL_OR_CALL(fstat, -1, fd, status);
+}
+
+int ftruncate(int fd, off_t bytes)
+{
+    return FAIL_OR_CALL(ftruncate, -1, fd, bytes);
+}
+
+int posix_fallocate(int fd, off_t offset, off_t bytes)
+{
+    return FAIL_OR_CALL(posix_fallocate, errno, fd, offset, bytes);
+}
+
+void *mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset)
+{
+    return FAIL_OR_CALL(mmap, MAP_FAILED, address, bytes, protection, flags, fd, offset);
+}
+
+int msync(void *address, size_t bytes, int flags)
+{
+    return FAIL_OR_CALL(msync, -1, address, bytes, flags);
+}
+
+int fsync(int fd)
+{
+    return FAIL_OR_CALL(fsync, -1, fd);
+}
+
+int rename(const char *from, const char *to)
+{
+    return FAIL_OR_CALL(rename, -1, from, to);
+}
+
+ssize_t read(int fd, void *buffer, size_t bytes)
+{
+    return FAIL_OR_CALL(read, -1, fd, buffer, bytes);
+}
+
+ssize_t write(int fd, const void *buffer, size_t bytes)
+{
+    return FAIL_OR_CALL(write, -1, fd, buffer, bytes);
+}
+
+int sem_post(sem_t *semaphore)
+{
+    return FAIL_OR_CALL(sem_post, -1, semaphore);
+}
+
+int sem_unlink(const char *name)
+{
+    return FAIL_OR_CALL(sem_unlink, -1, name);
+}
+
+/* Those with a variable number of arguments: the rest is passed on whether it was given or not. */
+int open(const char *path, int flags, ...)
+{
+    va_list values;
+    va_start(values, flags);
+    mode_t mode = va_arg(values, mode_t);
+    va_end(values);
+    return FAIL_OR_CALL(open, -1, path, flags, mode);
+}
+
+sem_t *sem_open(const char *name, int flags, ...)
+{
+    va_list values;
+    va_start(values, flags);
+    mode_t mode = va_arg(values, mode_t);
+    unsigned value = va_arg(values, unsigned);
+    va_end(values);
+    return FAIL_OR_CALL(sem_open, SEM_FAILED, name, flags, mode, value);
+}
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
