@@ -14,8 +14,8 @@ echo "# RANDOM_SEED=$RANDOM_SEED"
 transfer() {
     head -c "$1" random >sent
     rm -f received
-    start p "${2:-$producer}" --name "$name" --file sent
-    start c "${3:-$consumer}" --name "$name" --output received
+    start p "${2:-$producer}" --name "$name" --timeout 0 --file sent # a busy disk may need a minute
+    start c "${3:-$consumer}" --name "$name" --timeout 0 --output received
     ends "$p" 0 && ends "$c" 0 && cmp -s sent received
 }
 head -c 210000000 /dev/urandom >random

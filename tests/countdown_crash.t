@@ -46,6 +46,10 @@ killed_at_a_random_moment() { # VICTIM OTHER, each producer or consumer
         deaths_noticed=$((deaths_noticed + 1))
     fi
     # Either both are at work now, or the new one waits alone: a stop ends it with 130, its partner with 1.
+    has_begun() { # before, it would not catch the signal
+        [ -s again.out ] || is_waiting again || is_gone "$again"
+    }
+    eventually has_begun || return 1
     kill -INT "$again" 2>/dev/null
     ends "$again" 130 || return 1
     kill -INT "$other" 2>/dev/null
