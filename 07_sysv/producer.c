@@ -190,9 +190,8 @@ static void report(int64_t start)
     double seconds = seconds_since(start);
     live_line_erase(&line);
     if (!stop_requested())
-        note("%s written by the consumer in %.1f s, %s/s",
-             bytes_text(amount, (double)sent_bytes), seconds,
-             bytes_text(rate, (double)sent_bytes / seconds));
+        note("%s written by the consumer in %.1f s, %s/s", bytes_text(amount, (double)sent_bytes),
+             seconds, bytes_text(rate, (double)sent_bytes / seconds));
     else if (stop_signal != SIGPIPE)
         note("stopped; %llu bytes were sent, and that was not the end of the input",
              (unsigned long long)sent_bytes);

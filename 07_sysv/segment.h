@@ -86,9 +86,8 @@ static inline int segment_check(const struct segment *segment, uint64_t bytes, i
                                 struct key_file *file)
 {
     /* acquire: pairs with [publish]. */
-    uint32_t magic = bytes < sizeof *segment
-                         ? 1
-                         : atomic_load_explicit(&segment->magic, memory_order_acquire);
+    uint32_t magic =
+        bytes < sizeof *segment ? 1 : atomic_load_explicit(&segment->magic, memory_order_acquire);
     if (magic == 0)
         return 0;
     if (magic != SEGMENT_MAGIC || segment->layout_version != SEGMENT_VERSION)
@@ -117,9 +116,10 @@ static inline int segment_examine(int id, struct shmid_ds *status, struct key_fi
     }
     if (segment == NULL)
         return key_fail(file, errno,
-                        errno == EACCES ? "the segment with the key 0x%08x of %s belongs to another "
-                                          "user; choose another --key"
-                                        : "cannot attach the segment with the key 0x%08x of %s",
+                        errno == EACCES
+                            ? "the segment with the key 0x%08x of %s belongs to another "
+                              "user; choose another --key"
+                            : "cannot attach the segment with the key 0x%08x of %s",
                         (unsigned)file->key, file->path);
     int checked = segment_check(segment, status->shm_segsz, id, file);
     int error = errno;

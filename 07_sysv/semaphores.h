@@ -145,10 +145,10 @@ static inline int set_initialise(int set, unsigned short slots)
  * (another user's), EPROTO (none of ours), or it is gone. */
 static inline int set_examine(int set)
 {
-    struct semid_ds status;
+    struct semid_ds status = {0};
     if (semctl(set, 0, IPC_STAT, (union semun){.buf = &status}) == -1)
         return -1;
-    unsigned short values[SEMAPHORES];
+    unsigned short values[SEMAPHORES] = {0};
     int error = 0;
     if (status.sem_perm.uid != geteuid() || status.sem_perm.cuid != geteuid())
         error = EACCES;

@@ -30,7 +30,7 @@ static inline struct sysv_pipe sysv_pipe(struct key_file *file, unsigned short p
     return (struct sysv_pipe){.file = file, .place = place, .unfinished_set = -1};
 }
 
-#define SYSV_FAIL(pipe, ...) \
+#define SYSV_FAIL(pipe, ...)                                                                       \
     ((pipe)->problem = (pipe)->file->problem, key_fail((pipe)->file, __VA_ARGS__))
 
 /* A set that was removed is no error while a half comes in: it looks again. */

@@ -67,10 +67,11 @@ static void clean_all_sets(void)
 {
 #ifdef __linux__
     struct seminfo limits;
-    struct semid_ds status;
+    struct semid_ds status = {0};
     int last = semctl(0, 0, SEM_INFO, (union semun){.array = (unsigned short *)&limits});
     for (int i = 0; i <= last; i++) {
-        int set = semctl(i, 0, SEM_STAT, (union semun){.buf = &status}); /* i is an index, set an id */
+        int set =
+            semctl(i, 0, SEM_STAT, (union semun){.buf = &status}); /* i is an index, set an id */
         if (set != -1)
             clean_set(set, status.sem_perm.__key, "");
     }
