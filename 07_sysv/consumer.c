@@ -178,15 +178,16 @@ static void wait_for_producer_to_leave(void)
 
 static void report(int64_t start, bool is_all)
 {
-    char amount[24], rate[24];
-    double seconds = seconds_since(start);
     live_line_erase(&line);
-    if (is_all)
+    if (is_all) {
+        char amount[24], rate[24];
+        double seconds = seconds_since(start);
         note("%s written in %.1f s, %s/s", bytes_text(amount, (double)written_bytes), seconds,
              bytes_text(rate, (double)written_bytes / seconds));
-    else if (stop_signal != SIGPIPE)
+    } else if (stop_signal != SIGPIPE) {
         note("stopped; %llu bytes are written, and that was not the end of the input",
              (unsigned long long)written_bytes);
+    }
 }
 
 int main(int argc, char **argv)

@@ -186,15 +186,16 @@ static void wait_for_acknowledgement(void)
 
 static void report(int64_t start)
 {
-    char amount[24], rate[24];
-    double seconds = seconds_since(start);
     live_line_erase(&line);
-    if (!stop_requested())
+    if (!stop_requested()) {
+        char amount[24], rate[24];
+        double seconds = seconds_since(start);
         note("%s written by the consumer in %.1f s, %s/s", bytes_text(amount, (double)sent_bytes),
              seconds, bytes_text(rate, (double)sent_bytes / seconds));
-    else if (stop_signal != SIGPIPE)
+    } else if (stop_signal != SIGPIPE) {
         note("stopped; %llu bytes were sent, and that was not the end of the input",
              (unsigned long long)sent_bytes);
+    }
 }
 
 int main(int argc, char **argv)

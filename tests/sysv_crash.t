@@ -32,7 +32,7 @@ milliseconds() {
 killed_at_a_random_moment() { # VICTIM, producer or consumer
     start_consumer consumer_half
     start_producer producer_half /dev/zero
-    local victim=producer_half other=consumer_half pid met=1
+    local victim=producer_half other=consumer_half pid
     [ "$1" = producer ] || { victim=consumer_half other=producer_half; }
     pid=${!victim}
     if [ $((RANDOM % 2)) = 0 ]; then
