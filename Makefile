@@ -6,7 +6,7 @@
 # The demo and the benchmarks disturb nobody who runs the same lesson at the same time.
 OWN_NAME := --name /make-$$$$
 
-LESSONS := countdown buffer_transfer ring_buffer
+LESSONS := countdown buffer_transfer ring_buffer sysv
 
 countdown_programs := 01_countdown/producer 01_countdown/consumer
 countdown_demo     := "01_countdown/producer --interval 200 $(OWN_NAME)" "01_countdown/consumer $(OWN_NAME)"
@@ -20,6 +20,12 @@ buffer_transfer_benches  := 02_buffer_transfer/bench
 ring_buffer_programs := 03_ring_buffer/producer 03_ring_buffer/consumer
 ring_buffer_demo     := "03_ring_buffer/producer --count 20000000 $(OWN_NAME)" "03_ring_buffer/consumer $(OWN_NAME)"
 ring_buffer_benches  := 03_ring_buffer/bench 03_ring_buffer/bench_8
+
+# Its objects are found by a file instead of a name: one that make has made in this folder.
+sysv_programs := 07_sysv/producer 07_sysv/consumer
+sysv_demo     := "07_sysv/producer --key build/flags" "07_sysv/consumer --key build/flags"
+sysv_input    := LICENSE
+sysv_benches  := 07_sysv/bench
 
 PROGRAMS   := $(foreach lesson,$(LESSONS),$($(lesson)_programs) $($(lesson)_benches))
 TOOLS      := tools/clean_ipc
@@ -52,6 +58,8 @@ buffer_transfer: $(buffer_transfer_programs) ## lesson 02: a channel for message
 
 ring_buffer: $(ring_buffer_programs) ## lesson 03: a lock-free ring between two processes
 
+sysv: $(sysv_programs) ## lesson 07: a pipe made of System V shared memory and semaphores
+
 # What to type next.
 $(LESSONS):
 	@printf '\n%s is built. Type in two terminals:\n\n' $@
@@ -60,7 +68,7 @@ $(LESSONS):
 
 run-%: ## run-NAME: both halves of a lesson in this terminal
 	@$(MAKE) --no-print-directory -s $($*_programs)
-	@tools/run_pair.sh $($*_programs:%=./%)
+	@INPUT=$($*_input) tools/run_pair.sh $($*_programs:%=./%)
 
 bench-%: ## bench-NAME: how fast a lesson is
 	@$(MAKE) --no-print-directory -s $($*_programs)
@@ -76,12 +84,15 @@ bench-buffer_transfer: $(buffer_transfer_benches)
 bench-ring_buffer: $(ring_buffer_benches)
 	@for bench in $^; do ./$$bench || exit; done
 
+bench-sysv: $(sysv_benches) $(sysv_programs)
+	@07_sysv/bench
+
 bench: $(LESSONS:%=bench-%) ## all of them
 
 # A recipe's first failure ends the demo with its status.
 demo: $(PROGRAMS) ## every lesson at work, a few seconds each
 	@$(foreach lesson,$(LESSONS),\
-		printf '\n== %s\n' $(lesson); LIVE=$($(lesson)_live) tools/run_pair.sh $($(lesson)_demo) || exit;)
+		printf '\n== %s\n' $(lesson); LIVE=$($(lesson)_live) INPUT=$($(lesson)_input) tools/run_pair.sh $($(lesson)_demo) || exit;)
 
 test: all $(UNIT_TESTS) ## every test (TAP, run by prove)
 	@prove --jobs 8 --failures --comments --exec '' tests/*.t

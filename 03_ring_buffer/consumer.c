@@ -7,7 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "ages.h"
-#include "live_line.h"
+#include "../common/live_line.h"
 #include "message.h"
 #include "ring_pair.h"
 

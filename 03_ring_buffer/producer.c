@@ -6,7 +6,7 @@
  * Look first at main, then at produce() and finish().
  */
 #define _GNU_SOURCE
-#include "live_line.h"
+#include "../common/live_line.h"
 #include "message.h"
 #include "ring_pair.h"
 

@@ -12,28 +12,30 @@ block() {
 }
 
 alike() {
-    sed -E -e "s| --name $name||" -e 's/pid [0-9]+/pid N/' -e 's/in [0-9.]+ s$/in N s/' \
+    sed -E -e "s| $own||" -e 's/in [0-9.]+ s, [0-9.]+ [a-zA-Z]+\/s$/in N s, N bytes\/s/' -e 's/pid [0-9]+/pid N/' -e 's/in [0-9.]+ s$/in N s/' \
         -e 's/[0-9.]+( M)? messages\/s/N messages\/s/' -e 's/full [0-9]+ times/full N times/'
 }
 
-# The command of a block, under this test's own name.
+# The command of a block, under this test's own name, or with its own key file.
 command_of() {
-    block "$1" "$2" | sed -n 's/^\$ //p'
+    block "$1" "$2" | sed -n "s/^\\$ //p" | sed "s|\./[a-z0-9_/]*|& $own|"
 }
 
 transcript_is_true() { # README
-    local first second
-    read -r -a first <<<"$(command_of "$1" 1) --name $name"
-    read -r -a second <<<"$(command_of "$1" 2) --name $name"
+    local first second own="--name $name"
+    [[ $1 != */07_sysv/* ]] || own="--key $work/key"
+    first=$(command_of "$1" 1)
+    second=$(command_of "$1" 2)
+    touch "$work/key"
     cd "$(dirname "$1")" || return 1
     rm -f "$work/1" # the last one's: it said so too
-    "${first[@]}" >"$work/1" 2>&1 &
+    bash -c "$first" >"$work/1" 2>&1 &
     local pid=$!
     said_waiting() {
         grep -q 'waiting for the' "$work/1"
     }
     eventually said_waiting
-    "${second[@]}" >"$work/2" 2>&1
+    bash -c "$second" >"$work/2" 2>&1
     wait "$pid"
     cd "$work" || return 1
     for n in 1 2; do

@@ -2,6 +2,7 @@
  *
  * Build:   cc clean_ipc.c -o clean_ipc -pthread -lrt     (macOS: without -lrt)
  * Run:     ./clean_ipc [NAME ...]       or  make clean-ipc [NAMES='/lab7 ...']
+ *          A NAME may also be the path of a key file of lesson 07.
  *
  * It becomes the owner of a leftover for a moment, exactly as a next producer would: so a region
  * that a living process owns is never touched. It finds the default names everywhere and, where
@@ -14,6 +15,7 @@
 #include "../01_countdown/countdown.h"
 #include "../02_buffer_transfer/channel.h"
 #include "../03_ring_buffer/ring_pair.h"
+#include "clean_sysv.h"
 
 const char program_name[] = "clean_ipc";
 
@@ -135,12 +137,17 @@ static void clean_listed_names(void)
 int main(int argc, char **argv)
 {
     catch_stop_signals();
-    for (int i = 1; i < argc; i++)
-        clean_name(argv[i]);
+    for (int i = 1; i < argc; i++) {
+        if (access(argv[i], F_OK) == 0)
+            clean_key_file(argv[i]);
+        else
+            clean_name(argv[i]);
+    }
     if (argc > 1)
         return exit_status();
     for (int i = 0; i < LESSONS; i++)
         clean_default_name(&lessons[i]);
     clean_listed_names();
+    clean_all_sets();
     return exit_status();
 }

@@ -3,11 +3,13 @@
 #
 # Usage: run_pair.sh 'PROGRAM [OPTIONS]' 'PROGRAM [OPTIONS]'
 # With QUIET=1 their data (stdout) is thrown away, and only what they say (stderr) is shown.
+# With INPUT=FILE the first half reads that file as its standard input.
 # With LIVE=1, and on a terminal, the second half has the terminal to itself, to draw on it.
 # Ctrl-C stops both. Exit status: 0 when both ended with 0, else that of the first one that did not.
 
 [ $# -eq 2 ] || { echo "usage: $0 'PROGRAM [OPTIONS]' 'PROGRAM [OPTIONS]'" >&2; exit 2; }
 
+input=${INPUT:-/dev/null}
 pipes=$(mktemp -d) || exit 1
 trap 'rm -rf "$pipes"' EXIT
 trap : INT HUP # both halves get these from the terminal too; this script waits for their ends
@@ -23,9 +25,9 @@ start() {
     mkfifo "$pipes/$name"
     label "$name" <"$pipes/$name" &
     if [ -n "${QUIET:-}" ]; then
-        $1 2>"$pipes/$name" >/dev/null & # unquoted: the options are words of their own
+        $1 <"$input" 2>"$pipes/$name" >/dev/null & # unquoted: the options are words of their own
     else
-        $1 >"$pipes/$name" 2>&1 &
+        $1 <"$input" >"$pipes/$name" 2>&1 &
     fi
 }
 
@@ -37,6 +39,7 @@ if [ -n "${LIVE:-}" ] && [ -t 1 ]; then
 else
     start "$1"
     first=$!
+    input=/dev/null
     start "$2"
     second=$!
 fi

@@ -1,0 +1,79 @@
+# sysv_lib.sh - what the tests of lesson 07 share: a key file of their own, what has its key, a pair
+#
+# shellcheck shell=bash
+
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+producer=$root/07_sysv/producer
+consumer=$root/07_sysv/consumer
+key=$work/key
+touch "$key"
+
+# The input may be a FIFO: so the half opens it, not this shell. What a test writes into it, or reads
+# from another, has descriptor 5, which no half is to hold open.
+start_producer() { # LABEL INPUT [OPTION ...]
+    local label=$1 input=$2
+    shift 2
+    start "$label" sh -c 'input=$1; shift; exec "$@" <"$input"' \
+        sh "$input" "$producer" --key "$key" "$@" 5>&-
+}
+
+start_consumer() { # LABEL [OPTION ...]
+    local label=$1
+    shift
+    start "$label" "$consumer" --key "$key" "$@" 5>&-
+}
+
+# The consumer's output goes into this FIFO.
+start_consumer_into() { # LABEL FIFO
+    start "$1" sh -c 'output=$1; shift; exec "$@" >"$output"' sh "$2" "$consumer" --key "$key" 5>&-
+}
+
+# The number that ftok() makes of a file, as ipcs shows it.
+key_of() {
+    local device inode
+    read -r device inode <<<"$(stat -c '%d %i' "$1")"
+    printf '0x53%02x%04x' $((device & 255)) $((inode & 65535))
+}
+
+# Objects under the test's key. (A segment without a key goes when nobody is attached any more.)
+sysv_leftovers() {
+    { ipcs -m; ipcs -s; } | awk -v key="$(key_of "$key")" '$1 == key'
+}
+
+nothing_of_ours() {
+    [ -z "$(sysv_leftovers)" ] || { sysv_leftovers | sed 's/^/#   left: /'; return 1; }
+}
+
+set_id() { # of the set that is there now
+    ipcs -s | awk -v key="$(key_of "$key")" '$1 == key { print $2 }'
+}
+
+segment_id() {
+    ipcs -m | awk -v key="$(key_of "$key")" '$1 == key { print $2 }'
+}
+
+# semaphores: the five values: free slots, filled slots, producer lives, consumer lives, identity
+semaphores() {
+    ipcs -s -i "$(set_id)" 2>/dev/null | awk '/^[0-9]/ { printf "%s%s", sep, $2; sep = " " }'
+}
+
+is_connected() { # both places of the set are held
+    [ "$(semaphores | cut -d ' ' -f 3,4)" = '1 1' ]
+}
+
+remove_leftovers() {
+    local id
+    for id in $(set_id); do ipcrm -s "$id"; done
+    for id in $(segment_id); do ipcrm -m "$id"; done
+}
+trap 'remove_leftovers; finish' EXIT
+
+# transfer FILE [PRODUCER-OPTION ...]: it arrives as it was.
+transfer() {
+    local file=$1
+    shift
+    start_producer p "$file" "$@"
+    start_consumer c
+    ends "$p" 0 && ends "$c" 0 && cmp -s "$file" c.out
+}
