@@ -12,19 +12,21 @@ block() {
 }
 
 alike() {
-    sed -E -e "s| --name $name||" -e 's/pid [0-9]+/pid N/' -e 's/in [0-9.]+ s$/in N s/' \
+    sed -E -e "s| --name $name||" -e "s| --file $work/db||" -e "s|$work/db|mmap_db.dat|" -e 's/pid [0-9]+/pid N/' -e 's/in [0-9.]+ s$/in N s/' \
         -e 's/[0-9.]+( M)? messages\/s/N messages\/s/' -e 's/full [0-9]+ times/full N times/'
 }
 
-# The command of a block, under this test's own name.
+# The command of a block, under this test's own name, or on its own file.
 command_of() {
-    block "$1" "$2" | sed -n 's/^\$ //p'
+    local own="--name $name"
+    [[ $1 != */04_mmap_db/* ]] || own="--file $work/db"
+    echo "$(block "$1" "$2" | sed -n 's/^\$ //p') $own"
 }
 
 transcript_is_true() { # README
     local first second
-    read -r -a first <<<"$(command_of "$1" 1) --name $name"
-    read -r -a second <<<"$(command_of "$1" 2) --name $name"
+    read -r -a first <<<"$(command_of "$1" 1)"
+    read -r -a second <<<"$(command_of "$1" 2)"
     cd "$(dirname "$1")" || return 1
     rm -f "$work/1" # the last one's: it said so too
     "${first[@]}" >"$work/1" 2>&1 &
