@@ -24,7 +24,7 @@ ring_buffer_benches  := 03_ring_buffer/bench 03_ring_buffer/bench_8
 
 mmap_db_programs := 04_mmap_db/writer 04_mmap_db/reader
 mmap_db_parts    := $(addprefix 04_mmap_db/,db.c check.c crc.c grow.c index.c lock.c open.c record.c recover.c)
-mmap_db_demo     := "04_mmap_db/reader --file $(OWN_FILE) watch --count 8" "04_mmap_db/writer --file $(OWN_FILE) load 04_mmap_db/cities.csv"
+mmap_db_demo     := "04_mmap_db/reader --file $(OWN_FILE) watch --count 5" "04_mmap_db/writer --file $(OWN_FILE) load 04_mmap_db/cities.csv"
 mmap_db_benches  := 04_mmap_db/bench
 
 PROGRAMS   := $(foreach lesson,$(LESSONS),$($(lesson)_programs) $($(lesson)_benches))

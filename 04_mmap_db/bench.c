@@ -159,7 +159,8 @@ static void report_durable(struct store *stores, int count)
     for (int round = 0; round < rounds; round++)
         for (int turn = 0; turn < 5; turn++) /* short turns: disks have moods */
             for (int i = 0; i < count; i++)
-                figures[i][round] += run(&stores[i], true, 200, (uint64_t)(round * 5 + turn)) / 5;
+                figures[i][round] +=
+                    run(&stores[i], true, 200, (uint64_t)round * 5 + (uint64_t)turn) / 5;
     printf("\ndurable puts, thousand/s; in brackets ours / it\n\n");
     for (int i = 0; i < count; i++) {
         stores[i].rate = median(figures[i]);
@@ -180,8 +181,8 @@ static void report_large(struct store *small)
         figures[1][round] = run(&big, false, (uint64_t)operations, 3);
     }
     double few = median(figures[0]), many = median(figures[1]);
-    printf("\na get among %lld records: %.0f ns, among %lld: %.0f ns\n\n", records, 1e9 / few, large,
-           1e9 / many);
+    printf("\na get among %lld records: %.0f ns, among %lld: %.0f ns\n\n", records, 1e9 / few,
+           large, 1e9 / many);
     printf("  %-44s %8.2f   goal %6.2f   %s\n", "ratio, at most", few / many, 3.0,
            few / many <= 3 ? "reached" : "missed");
     big.remove(&big);

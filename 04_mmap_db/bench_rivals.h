@@ -187,15 +187,29 @@ static inline int stores_add_rivals(struct store *stores, int count, const char 
 {
     (void)stores, (void)folder, (void)records, (void)durable;
 #ifdef BENCH_LMDB
-    stores[count] = (struct store){
-        "LMDB",    .records = records, .slower = 4,    .durable = durable,     .open = lmdb_open,
-        .put = lmdb_put, .get = lmdb_get,    .end = lmdb_end, .close = lmdb_close, .remove = lmdb_remove};
+    stores[count] = (struct store){"LMDB",
+                                   .records = records,
+                                   .slower = 4,
+                                   .durable = durable,
+                                   .open = lmdb_open,
+                                   .put = lmdb_put,
+                                   .get = lmdb_get,
+                                   .end = lmdb_end,
+                                   .close = lmdb_close,
+                                   .remove = lmdb_remove};
     store_path(&stores[count++], folder, durable ? "lmdb_durable" : "lmdb");
 #endif
 #ifdef BENCH_SQLITE
-    stores[count] = (struct store){
-        "SQLite",  .records = records, .slower = 20,    .durable = durable,     .open = sqlite_open,
-        .put = sqlite_put, .get = sqlite_get,    .end = sqlite_end, .close = sqlite_close, .remove = sqlite_remove};
+    stores[count] = (struct store){"SQLite",
+                                   .records = records,
+                                   .slower = 20,
+                                   .durable = durable,
+                                   .open = sqlite_open,
+                                   .put = sqlite_put,
+                                   .get = sqlite_get,
+                                   .end = sqlite_end,
+                                   .close = sqlite_close,
+                                   .remove = sqlite_remove};
     store_path(&stores[count++], folder, durable ? "sqlite_durable" : "sqlite");
 #endif
     return count;

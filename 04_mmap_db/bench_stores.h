@@ -15,25 +15,31 @@
 
 #include "pair.h"
 
-enum { BENCH_BATCH = 1000, BENCH_NAME_BYTES = 17, BENCH_STORES = 4, BENCH_ROUNDS_MAX = 25, BENCH_PAGE = 4096 };
+enum {
+    BENCH_BATCH = 1000,
+    BENCH_NAME_BYTES = 17,
+    BENCH_STORES = 4,
+    BENCH_ROUNDS_MAX = 25,
+    BENCH_PAGE = 4096
+};
 
 struct store {
     const char *label;
-    char path[PATH_MAX];
     uint64_t records;
     uint64_t slower; /* does so many times fewer operations */
-    bool durable;      /* opened for it */
-    bool each_durable; /* each put is, from now on */
-    double rate;       /* measured */
+    double rate;     /* measured */
     void *handle, *more[2];
-    unsigned number, operations; /* for its own use */
-    bool is_writing;
     void (*open)(struct store *store);
     void (*put)(struct store *store, const char *name, double value);
     double (*get)(struct store *store, const char *name);
-    void (*end)(struct store *store);   /* of a batch */
-    void (*close)(struct store *store); /* what this process has opened */
+    void (*end)(struct store *store);    /* of a batch */
+    void (*close)(struct store *store);  /* what this process has opened */
     void (*remove)(struct store *store); /* and closes */
+    unsigned number, operations;         /* for its own use */
+    bool is_writing;
+    bool durable;      /* opened for it */
+    bool each_durable; /* each put is, from now on */
+    char path[PATH_MAX];
 };
 
 static inline void *bench_share(size_t bytes)

@@ -170,16 +170,15 @@ static int check_derived_once(struct db *db, FILE *report, uint32_t end)
 static void check_derived(struct db *db, struct findings *findings)
 {
     for (int i = 0; i < 10; i++) {
-        uint64_t before =
-            atomic_load_explicit(&db->header->index_sequence, memory_order_acquire);
+        uint64_t before = atomic_load_explicit(&db->header->index_sequence, memory_order_acquire);
         uint32_t end = atomic_load_explicit(&db->header->used, memory_order_relaxed);
         if (end < findings->end)
             end = findings->end;
         int faults = check_derived_once(db, NULL, end);
         atomic_thread_fence(memory_order_acquire);
-        bool is_still = atomic_load_explicit(&db->header->index_sequence,
-                                             memory_order_relaxed) == before &&
-                        before % 2 == 0;
+        bool is_still =
+            atomic_load_explicit(&db->header->index_sequence, memory_order_relaxed) == before &&
+            before % 2 == 0;
         if (is_still && faults > 0)
             findings->faults += check_derived_once(db, findings->report, end);
         if (is_still)

@@ -34,8 +34,8 @@ static inline uint32_t crc_word(uint32_t crc, uint64_t word)
 {
     word ^= crc;
     return table[7][word & 0xff] ^ table[6][word >> 8 & 0xff] ^ table[5][word >> 16 & 0xff] ^
-           table[4][word >> 24 & 0xff] ^ table[3][word >> 32 & 0xff] ^
-           table[2][word >> 40 & 0xff] ^ table[1][word >> 48 & 0xff] ^ table[0][word >> 56];
+           table[4][word >> 24 & 0xff] ^ table[3][word >> 32 & 0xff] ^ table[2][word >> 40 & 0xff] ^
+           table[1][word >> 48 & 0xff] ^ table[0][word >> 56];
 }
 
 uint32_t crc_words(uint32_t crc, const uint64_t *words, size_t count)

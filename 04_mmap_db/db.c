@@ -44,8 +44,7 @@ static enum found look(struct db *db, const struct key *key, struct place *place
 {
     for (int i = 0; i < DB_TRIES; i++) {
         /* acquire: pairs with the release in index_end(): the index as it is since then. */
-        uint64_t sequence =
-            atomic_load_explicit(&db->header->index_sequence, memory_order_acquire);
+        uint64_t sequence = atomic_load_explicit(&db->header->index_sequence, memory_order_acquire);
         uint32_t generation = db_generation(db);
         if (extents_map(db, generation) == -1 && !db->is_distrustful)
             return FOUND_BROKEN;

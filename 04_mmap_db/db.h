@@ -20,8 +20,8 @@
 #include <stdio.h>
 
 enum {
-    DB_NAME_BYTES = 63,          /* longest name, without the 0 that ends it */
-    DB_CAPACITY_MAX = 1 << 28,   /* records; the file then has 73 GB */
+    DB_NAME_BYTES = 63,        /* longest name, without the 0 that ends it */
+    DB_CAPACITY_MAX = 1 << 28, /* records; the file then has 73 GB */
     DB_CAPACITY_DEFAULT = 1024,
     DB_LOCK_SECONDS = 60,
 };

@@ -17,9 +17,10 @@ static size_t utf8_character(const unsigned char *text)
     static const struct {
         unsigned char first, last, low, high; /* of the first byte, and of the second */
         size_t bytes;
-    } forms[] = {{0x01, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-                 {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-                 {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
+    } forms[] = {
+        {0x01, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         if (text[0] < forms[i].first || text[0] > forms[i].last)
             continue;
@@ -194,8 +195,7 @@ int index_double(struct db *db, uint32_t generation)
  * the lock and finds it odd knows that its last owner died in here. */
 void index_begin(struct db *db)
 {
-    uint64_t sequence =
-        atomic_load_explicit(&db->header->index_sequence, memory_order_relaxed);
+    uint64_t sequence = atomic_load_explicit(&db->header->index_sequence, memory_order_relaxed);
     atomic_store_explicit(&db->header->index_sequence, sequence | 1, memory_order_relaxed);
     /* release: a reader that misses what is moved from here on sees the number; pairs with the
      * acquire fence in db_get's look(). */
@@ -204,8 +204,7 @@ void index_begin(struct db *db)
 
 void index_end(struct db *db)
 {
-    uint64_t sequence =
-        atomic_load_explicit(&db->header->index_sequence, memory_order_relaxed);
+    uint64_t sequence = atomic_load_explicit(&db->header->index_sequence, memory_order_relaxed);
     /* release: publishes the index as it is now; pairs with the acquire load in look(). */
     atomic_store_explicit(&db->header->index_sequence, sequence + 1, memory_order_release);
 }

@@ -138,7 +138,7 @@ struct db {
     int flags;
     struct header *header;
     uint32_t first_capacity;
-    uint32_t first_bits;          /* its logarithm */
+    uint32_t first_bits; /* its logarithm */
     _Atomic uint32_t extents_there;
     uint64_t distrusted_sequence; /* read-only: this state of the index may not be believed */
     bool is_distrustful;          /* read-only: that state there is */
@@ -174,7 +174,7 @@ static inline bool db_may_write(const struct db *db)
 uint64_t extent_offset(uint32_t first_capacity, uint32_t generation); /* = the file's size before */
 uint32_t generation_of_size(uint32_t first_capacity, uint64_t bytes);
 uint32_t capacity_at(const struct db *db, uint32_t generation);
-struct record *record_at(const struct db *db, uint32_t id); /* NULL: not mapped */
+struct record *record_at(const struct db *db, uint32_t id);           /* NULL: not mapped */
 _Atomic uint64_t *index_at(const struct db *db, uint32_t generation); /* NULL: not mapped */
 int extents_map(struct db *db, uint32_t generation); /* up to this one; EBADMSG: not in the file */
 void extents_unmap(struct db *db);

@@ -8,7 +8,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,10 +111,11 @@ static uint32_t state_now(const struct db *db)
 /* The folder's entry must be on disk as well, or a crash takes the whole file. */
 static int sync_folder(const char *path)
 {
-    char copy[PATH_MAX];
-    if (strlen(path) >= sizeof copy)
-        return fail(ENAMETOOLONG);
-    int fd = open(dirname(strcpy(copy, path)), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    int length = slash == NULL ? 0 : slash == path ? 1 : (int)(slash - path);
+    snprintf(folder, sizeof folder, "%.*s", length > 0 ? length : 1, length > 0 ? path : ".");
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd == -1)
         return errno == EACCES ? 0 : -1; /* a folder may be closed to reading */
     int result = fsync(fd);
@@ -222,8 +222,8 @@ static int open_to_write(struct db *db, const char *path, uint32_t capacity)
         return -1;
     struct stat file, named;
     int result = fstat(db->fd, &file);
-    if (result == 0 && (stat(path, &named) == -1 || named.st_ino != file.st_ino ||
-                        named.st_dev != file.st_dev))
+    if (result == 0 &&
+        (stat(path, &named) == -1 || named.st_ino != file.st_ino || named.st_dev != file.st_dev))
         result = fail(ESTALE); /* removed while this process waited */
     if (result == 0)
         result = open_or_build(db, path, capacity);
@@ -285,9 +285,9 @@ static void release(struct db *db)
     errno = error;
 }
 
-int db_open(struct db **result, const char *path, int flags, uint32_t capacity)
+int db_open(struct db **db, const char *path, int flags, uint32_t capacity)
 {
-    *result = NULL;
+    *db = NULL;
     int all = DB_CREATE | DB_READ_ONLY | DB_SYNC;
     if (flags & ~all || (flags & DB_READ_ONLY && flags != DB_READ_ONLY) ||
         capacity > DB_CAPACITY_MAX)
@@ -296,20 +296,20 @@ int db_open(struct db **result, const char *path, int flags, uint32_t capacity)
         capacity = DB_CAPACITY_DEFAULT;
     crc_init();
     for (int tries = 0; tries < DB_TRIES; tries++) {
-        struct db *db = calloc(1, sizeof *db);
-        if (db == NULL)
+        struct db *new = calloc(1, sizeof *new);
+        if (new == NULL)
             return -1;
-        db->flags = flags;
-        db->opener = getpid();
-        pthread_mutex_init(&db->mapping, NULL);
-        pthread_mutex_init(&db->threads, NULL);
-        db->fd = open_file(path, flags);
-        if (db->fd != -1 && (flags & DB_READ_ONLY ? open_to_read(db)
-                                                  : open_to_write(db, path, capacity)) == 0) {
-            *result = db;
+        new->flags = flags;
+        new->opener = getpid();
+        pthread_mutex_init(&new->mapping, NULL);
+        pthread_mutex_init(&new->threads, NULL);
+        new->fd = open_file(path, flags);
+        if (new->fd != -1 &&
+            (flags & DB_READ_ONLY ? open_to_read(new) : open_to_write(new, path, capacity)) == 0) {
+            *db = new;
             return 0;
         }
-        release(db);
+        release(new);
         if (errno != ESTALE)
             return -1;
     }

@@ -78,8 +78,7 @@ static inline const char *value_text(char text[VALUE_TEXT_BYTES], double value)
 {
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(text, VALUE_TEXT_BYTES, "%.*g", digits, value);
-        double back = strtod(text, NULL);
-        if (memcmp(&back, &value, sizeof back) == 0)
+        if (!(strtod(text, NULL) != value)) /* nan neither */
             break;
     }
     return text;
@@ -91,7 +90,9 @@ static inline const char *name_text(char text[DB_NAME_BYTES + 1], const char *na
     size_t i = 0;
     for (; name[i] != '\0' && i < DB_NAME_BYTES; i++) {
         bool is_c1 = (unsigned char)name[i] == 0xc2 && (unsigned char)name[i + 1] < 0xa0;
-        text[i] = (unsigned char)name[i] < ' ' || name[i] == 0x7f || is_c1 ? '?' : name[i];
+        text[i] = name[i];
+        if ((unsigned char)name[i] < ' ' || name[i] == 0x7f || is_c1)
+            text[i] = '?';
         if (is_c1) /* a control character of two bytes */
             text[i + 1] = '?', i++;
     }

@@ -13,7 +13,8 @@ const char program_name[] = "reader";
 
 static const char help[] =
     "Usage: reader [--file PATH] [--count N] [--timeout SECONDS] [COMMAND]\n"
-    "Reads a small database in a memory-mapped file that many processes share. It takes no lock and\n"
+    "Reads a small database in a memory-mapped file that many processes share. It takes no lock "
+    "and\n"
     "never changes a byte.\n"
     "\n"
     "  get NAME           prints its value; exit status 1 when there is none\n"

@@ -33,8 +33,7 @@ static enum found copy_snapshot(struct copy *copy, uint32_t id, struct entry *en
     entry->value = atomic_load_explicit(&copy->value, memory_order_relaxed);
     size_t words = (entry_name_bytes(entry) + 7U) / 8;
     for (size_t i = 0; i < DB_NAME_WORDS; i++)
-        entry->name[i] =
-            i < words ? atomic_load_explicit(&copy->name[i], memory_order_relaxed) : 0;
+        entry->name[i] = i < words ? atomic_load_explicit(&copy->name[i], memory_order_relaxed) : 0;
     /* acquire: if a word above is a later writer's, then so is the number that is loaded now; pairs
      * with the release fence in record_write(). */
     atomic_thread_fence(memory_order_acquire);
@@ -59,10 +58,8 @@ enum found copy_read(struct copy *copy, uint32_t id, struct entry *entry)
 enum found record_read(struct record *record, uint32_t id, struct entry *entry, int *newest)
 {
     for (int i = 0; i < DB_TRIES; i++) {
-        uint64_t first =
-            atomic_load_explicit(&record->copies[0].sequence, memory_order_relaxed);
-        uint64_t second =
-            atomic_load_explicit(&record->copies[1].sequence, memory_order_relaxed);
+        uint64_t first = atomic_load_explicit(&record->copies[0].sequence, memory_order_relaxed);
+        uint64_t second = atomic_load_explicit(&record->copies[1].sequence, memory_order_relaxed);
         bool second_is_newer = !(second & COPY_BUSY) && (first & COPY_BUSY || second > first);
         *newest = second_is_newer;
         enum found found = copy_read(&record->copies[*newest], id, entry);

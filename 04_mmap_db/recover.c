@@ -159,7 +159,8 @@ int index_rebuild(struct db *db, bool after_crash)
     atomic_store_explicit(&header->live, 0, memory_order_relaxed);
     atomic_store_explicit(&header->free_head, 0, memory_order_relaxed);
     atomic_store_explicit(&header->changes, 0, memory_order_relaxed);
-    for (uint32_t id = capacity_at(db, generation); id-- > 0;) { /* so the first ones are used first */
+    for (uint32_t id = capacity_at(db, generation);
+         id-- > 0;) { /* so the first ones are used first */
         if (after_crash)
             record_mend(record_at(db, id), id);
         if (count_in(db, generation, id) == -1)

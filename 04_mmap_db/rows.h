@@ -28,7 +28,8 @@ static inline int by_name(const void *a, const void *b)
 {
     const struct db_record *one = a, *other = b;
     int order = strcmp(one->name, other->name);
-    return order != 0 ? order : (one->sequence > other->sequence) - (one->sequence < other->sequence);
+    return order != 0 ? order
+                      : (one->sequence > other->sequence) - (one->sequence < other->sequence);
 }
 
 /* Reads them all, in the order of their ids. */

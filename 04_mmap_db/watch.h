@@ -16,7 +16,7 @@ struct watch {
     struct db *db;
     const char *file;
     struct rows seen, now;
-    long long lines, lines_max; /* printed; -1: no end */
+    long long lines, lines_max;              /* printed; -1: no end */
     uint64_t history[WATCH_HIGHLIGHT_POLLS]; /* the count of changes at the latest polls */
     unsigned polls;
 };
@@ -69,7 +69,8 @@ static inline void watch_compare(struct watch *watch)
 
 static inline void watch_leave_screen(void)
 {
-    static const char text[] = "\033[0m\033[?25h\033[?1049l"; /* cursor on, the screen from before */
+    static const char text[] =
+        "\033[0m\033[?25h\033[?1049l"; /* cursor on, the screen from before */
     fputs(text, stdout);
     fflush(stdout);
 }

@@ -101,7 +101,7 @@ static void put(void)
         die_of_db("put into", file);
 }
 
-static void delete(void)
+static void delete (void)
 {
     if (words.name == NULL)
         usage_die("delete needs a name, like ./writer delete temperature");
@@ -147,7 +147,7 @@ int main(int argc, char **argv)
     } else if (strcmp(words.command, "put") == 0) {
         put();
     } else if (strcmp(words.command, "delete") == 0) {
-        delete();
+        delete ();
     } else if (strcmp(words.command, "load") == 0) {
         load();
     } else {

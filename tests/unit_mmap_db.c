@@ -75,8 +75,14 @@ static void test_crc(void)
 static void test_names(void)
 {
     static const char *const good[] = {"a", "é", "€", "𝄞", "\xf4\x8f\xbf\xbf", "a\nb"};
-    static const char *const bad[] = {"\x80", "\xc0\x80", "\xc3", "\xed\xa0\x80", "\xe0\x80\x80",
-                                      "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80", "a\xff"};
+    static const char *const bad[] = {"\x80",
+                                      "\xc0\x80",
+                                      "\xc3",
+                                      "\xed\xa0\x80",
+                                      "\xe0\x80\x80",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf8\x88\x80\x80\x80",
+                                      "a\xff"};
     bool right = true;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         right = right && db_name_check(good[i]) == 0;
@@ -144,7 +150,8 @@ static void test_model(void)
     }
     ok("random puts and deletes do what an array does", right);
     is_number("... and leave nothing to complain of", db_check(db, stdout), 0);
-    ok("deleted records are used again: 500 names need 512", capacity_at(db, db_generation(db)) <= 512);
+    ok("deleted records are used again: 500 names need 512",
+       capacity_at(db, db_generation(db)) <= 512);
     struct db_record record;
     unsigned live = 0, walked = 0;
     for (int i = 0; i < NAMES; i++)
@@ -193,7 +200,8 @@ static void test_collision(void)
 
 static void test_growth(void)
 {
-    struct db *db = fresh_db(16), *other = open_db(path, 0, 0), *reader = open_db(path, DB_READ_ONLY, 0);
+    struct db *db = fresh_db(16), *other = open_db(path, 0, 0),
+              *reader = open_db(path, DB_READ_ONLY, 0);
     char name[DB_NAME_BYTES + 1];
     bool right = true;
     for (unsigned i = 0; i < 5000 && right; i++) {
@@ -235,7 +243,8 @@ static void test_dead_machine(void)
     is_number("... it is no damage", db_check(reader, stdout), 0);
     alarm(20);
     db = open_db(copy_path, 0, 0);
-    ok("... a writer opens at once, beside a reader", db_put(db, "c", 3) == 0 && has(reader, "c", 3));
+    ok("... a writer opens at once, beside a reader",
+       db_put(db, "c", 3) == 0 && has(reader, "c", 3));
     is_number("... nothing to complain of", db_check(db, stdout), 0);
     alarm(0);
     db_close(reader);
@@ -322,14 +331,16 @@ static void test_scribbled(void)
     atomic_store(&header->free_head, UINT32_MAX);
     ok("counts that cannot be: derived anew", db_put(db, "new", 1) == 0 && has(db, "new", 1));
     atomic_store(&header->free_head, 1);
-    ok("a free record that lives: derived anew", db_put(db, "new2", 1) == 0 && has(db, "name-0", 0));
+    ok("a free record that lives: derived anew",
+       db_put(db, "new2", 1) == 0 && has(db, "name-0", 0));
     _Atomic uint64_t *index = index_at(db, 0);
     for (int i = 0; i < 32; i++)
         atomic_store(&index[i], UINT64_MAX);
     ok("an index full of nonsense: a get ends", fails_with(db_get(db, "name-1", &value), ENOENT));
     ok("... a put makes it anew", db_put(db, "new3", 1) == 0 && has(db, "name-1", 1));
     atomic_store(&header->index_sequence, 12345);
-    ok("an index that is not to be trusted: made anew", fails_with(db_get(db, "none", &value), ENOENT));
+    ok("an index that is not to be trusted: made anew",
+       fails_with(db_get(db, "none", &value), ENOENT));
     is_number("... nothing to complain of", db_check(db, stdout), 0);
     atomic_store(&header->changes, UINT64_MAX);
     ok("a count of changes at its end: derived anew",

@@ -23,7 +23,7 @@ static struct {
     _Atomic uint64_t begun[NAMES], done[NAMES];
     _Atomic uint64_t steps;
     _Atomic uint64_t deletes; /* are wanted */
-} *notes;
+} * notes;
 
 static char folder[] = "/tmp/ukilldb-XXXXXX";
 static char path[64], copy_path[64];
@@ -183,7 +183,8 @@ static void copy_file(void)
 {
     char bytes[65536];
     ssize_t got;
-    int from = CHECK(open(path, O_RDONLY)), to = CHECK(open(copy_path, O_WRONLY | O_CREAT | O_TRUNC, 0600));
+    int from = CHECK(open(path, O_RDONLY)),
+        to = CHECK(open(copy_path, O_WRONLY | O_CREAT | O_TRUNC, 0600));
     while ((got = CHECK((int)read(from, bytes, sizeof bytes))) > 0)
         if (write(to, bytes, (size_t)got) != got)
             die("cannot copy");
