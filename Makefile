@@ -5,8 +5,9 @@
 
 # The demo and the benchmarks disturb nobody who runs the same lesson at the same time.
 OWN_NAME := --name /make-$$$$
+OWN_FILE := /tmp/make-$$$$.dat
 
-LESSONS := countdown buffer_transfer ring_buffer sysv
+LESSONS := countdown buffer_transfer ring_buffer mmap_db sysv
 
 countdown_programs := 01_countdown/producer 01_countdown/consumer
 countdown_demo     := "01_countdown/producer --interval 200 $(OWN_NAME)" "01_countdown/consumer $(OWN_NAME)"
@@ -21,6 +22,11 @@ ring_buffer_programs := 03_ring_buffer/producer 03_ring_buffer/consumer
 ring_buffer_demo     := "03_ring_buffer/producer --count 20000000 $(OWN_NAME)" "03_ring_buffer/consumer $(OWN_NAME)"
 ring_buffer_benches  := 03_ring_buffer/bench 03_ring_buffer/bench_8
 
+mmap_db_programs := 04_mmap_db/writer 04_mmap_db/reader
+mmap_db_parts    := $(addprefix 04_mmap_db/,db.c check.c crc.c grow.c index.c lock.c open.c record.c recover.c)
+mmap_db_demo     := "04_mmap_db/reader --file $(OWN_FILE) watch --count 5" "04_mmap_db/writer --file $(OWN_FILE) load 04_mmap_db/cities.csv"
+mmap_db_benches  := 04_mmap_db/bench
+
 # Its objects are found by a file instead of a name: one that make has made in this folder.
 sysv_programs := 07_sysv/producer 07_sysv/consumer
 sysv_demo     := "07_sysv/producer --key build/flags" "07_sysv/consumer --key build/flags"
@@ -30,7 +36,8 @@ sysv_benches  := 07_sysv/bench
 PROGRAMS   := $(foreach lesson,$(LESSONS),$($(lesson)_programs) $($(lesson)_benches))
 TOOLS      := tools/clean_ipc
 UNIT_TESTS := $(patsubst %.c,%.t,$(wildcard tests/unit_*.c))
-BINARIES   := $(PROGRAMS) $(TOOLS) $(UNIT_TESTS) tests/scribble
+HOOKED     := tests/hooked_writer
+BINARIES   := $(PROGRAMS) $(TOOLS) $(UNIT_TESTS) $(HOOKED) tests/scribble
 PARTS      := $(foreach lesson,$(LESSONS),$($(lesson)_parts:%.c=build/%.o))
 
 CFLAGS   ?= -O2 -g
@@ -42,7 +49,7 @@ STANDARD += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-poi
 endif
 COMPILE   = $(CC) $(STANDARD) $(WARNINGS) $(CFLAGS)
 
-.PHONY: all help $(LESSONS) test torture hostile demo bench lint format clean clean-ipc
+.PHONY: all help $(LESSONS) mmap_file test torture hostile demo bench lint format clean clean-ipc
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS) $(TOOLS) ## every lesson (the default)
@@ -58,6 +65,8 @@ buffer_transfer: $(buffer_transfer_programs) ## lesson 02: a channel for message
 
 ring_buffer: $(ring_buffer_programs) ## lesson 03: a lock-free ring between two processes
 
+mmap_db: $(mmap_db_programs) ## lesson 04: a database in a file that many processes share
+
 sysv: $(sysv_programs) ## lesson 07: a pipe made of System V shared memory and semaphores
 
 # What to type next.
@@ -65,6 +74,8 @@ $(LESSONS):
 	@printf '\n%s is built. Type in two terminals:\n\n' $@
 	@printf '    ./%s\n' $($@_programs)
 	@printf '\nor in one: make run-%s\n' $@
+
+mmap_file: mmap_db # another name for it
 
 run-%: ## run-NAME: both halves of a lesson in this terminal
 	@$(MAKE) --no-print-directory -s $($*_programs)
@@ -89,12 +100,27 @@ bench-sysv: $(sysv_benches) $(sysv_programs)
 
 bench: $(LESSONS:%=bench-%) ## all of them
 
+# SQLite and LMDB are measured beside it if their headers are there.
+RIVALS = $(foreach rival,lmdb sqlite3,$(if $(shell echo '\#include <$(rival).h>' | $(CC) -E - 2>/dev/null),$(rival)))
+
+bench-mmap_db: $(mmap_db_benches)
+	@mkdir -p build
+	@$(COMPILE) $(if $(filter lmdb,$(RIVALS)),-DBENCH_LMDB) $(if $(filter sqlite3,$(RIVALS)),-DBENCH_SQLITE) \
+		-o build/bench_mmap_db 04_mmap_db/bench.c $(mmap_db_parts) $(LDFLAGS) $(RIVALS:%=-l%) $(LIBRARIES)
+	@build/bench_mmap_db
+
+# The reader's table is the terminal's, and the writer has nobody to ask.
+run-mmap_db: $(mmap_db_programs) 04_mmap_db/cities.csv
+	@04_mmap_db/writer load 04_mmap_db/cities.csv
+	@04_mmap_db/reader watch
+
 # A recipe's first failure ends the demo with its status.
 demo: $(PROGRAMS) ## every lesson at work, a few seconds each
 	@$(foreach lesson,$(LESSONS),\
 		printf '\n== %s\n' $(lesson); LIVE=$($(lesson)_live) INPUT=$($(lesson)_input) tools/run_pair.sh $($(lesson)_demo) || exit;)
+		printf '\n== %s\n' $(lesson); LIVE=$($(lesson)_live) tools/run_pair.sh $($(lesson)_demo) || exit;) rm -f $(OWN_FILE)
 
-test: all $(UNIT_TESTS) ## every test (TAP, run by prove)
+test: all $(UNIT_TESTS) $(HOOKED) ## every test (TAP, run by prove)
 	@prove --jobs 8 --failures --comments --exec '' tests/*.t
 
 torture: all tests/scribble ## ROUNDS=1000 SEED=N: every lesson, killed and stopped at random moments
@@ -121,13 +147,19 @@ $(UNIT_TESTS): %.t: %.c build/flags
 tests/scribble: tests/scribble.c build/flags
 	$(BUILD_ONE)
 
+# The writer of lesson 04 that a test can stop or kill between any two steps: all in one build, so that
+# no hook can get into the parts that the programs are made of.
+tests/hooked_writer: 04_mmap_db/writer.c tests/db_hooks.c $(mmap_db_parts) $(wildcard 04_mmap_db/*.h) build/flags
+	$(COMPILE) -DDB_TEST_HOOKS -o $@ $(filter %.c,$^) $(LDFLAGS) $(LIBRARIES)
+
 $(PARTS): build/%.o: %.c build/flags
 	@mkdir -p $(@D)
 	$(COMPILE) $(DEPENDENCIES) -c -o $@ $<
 
-# A lesson's programs, and its unit test, are linked with its parts.
+# A lesson's programs, and its unit tests, are linked with its parts.
 $(foreach lesson,$(LESSONS),$(eval \
-	$($(lesson)_programs) $($(lesson)_benches) tests/unit_$(lesson).t: $($(lesson)_parts:%.c=build/%.o)))
+	$($(lesson)_programs) $($(lesson)_benches) $(patsubst %.c,%.t,$(wildcard tests/unit_$(lesson)*.c)): \
+		$($(lesson)_parts:%.c=build/%.o)))
 
 -include $(wildcard build/*.d)
 

@@ -12,18 +12,28 @@ block() {
 }
 
 alike() {
-    sed -E -e "s| $own||" -e 's/in [0-9.]+ s, [0-9.]+ [a-zA-Z]+\/s$/in N s, N bytes\/s/' -e 's/pid [0-9]+/pid N/' -e 's/in [0-9.]+ s$/in N s/' \
+    sed -E -e "s| $own||" -e "s|$work/db|mmap_db.dat|" -e 's/pid [0-9]+/pid N/' \
+        -e 's/in [0-9.]+ s, [0-9.]+ [a-zA-Z]+\/s$/in N s, N bytes\/s/' -e 's/in [0-9.]+ s$/in N s/' \
         -e 's/[0-9.]+( M)? messages\/s/N messages\/s/' -e 's/full [0-9]+ times/full N times/'
 }
 
-# The command of a block, under this test's own name, or with its own key file.
+# What keeps this test's objects apart from those of others.
+own_option() { # README
+    case $1 in
+        */04_mmap_db/*) echo "--file $work/db" ;;
+        */07_sysv/*) echo "--key $work/key" ;;
+        *) echo "--name $name" ;;
+    esac
+}
+
+# The command of a block, with that option.
 command_of() {
     block "$1" "$2" | sed -n "s/^\\$ //p" | sed "s|\./[a-z0-9_/]*|& $own|"
 }
 
 transcript_is_true() { # README
-    local first second own="--name $name"
-    [[ $1 != */07_sysv/* ]] || own="--key $work/key"
+    local first second own
+    own=$(own_option "$1")
     first=$(command_of "$1" 1)
     second=$(command_of "$1" 2)
     touch "$work/key"

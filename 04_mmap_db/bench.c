@@ -1,0 +1,210 @@
+/* bench.c - how many puts and gets a second, alone and at once, and how many durable puts
+ *
+ * Build:   cc bench.c db.c check.c crc.c grow.c index.c lock.c open.c record.c recover.c -o bench -O2 -pthread -lrt
+ *          (macOS: without -lrt)
+ * Run:     ./bench      or, with SQLite and LMDB beside it where their headers are: make bench-mmap_db
+ * Look first at the rows in main. Each figure is the median of some rounds, and the methods take turns,
+ * so that what the machine does meanwhile hits them all.
+ */
+#define _GNU_SOURCE
+#include "bench_stores.h"
+
+const char program_name[] = "bench";
+
+static const char help[] =
+    "Usage: bench [--records N] [--large N] [--operations N] [--rounds N] [--folder PATH]\n"
+    "Measures the database of db.h, with records of a name of 16 bytes and a value.\n"
+    "\n"
+    "  --records N        records, 1000 to 10000000 (default 100000)\n"
+    "  --large N          records of the large one, 0: none (default 10000000: a file of 4.6 GB)\n"
+    "  --operations N     puts or gets in a round, 1000 to 100000000 (default 1000000)\n"
+    "  --rounds N         rounds, 1 to 25, of which the median is shown (default 5)\n"
+    "  --folder PATH      where the files are made, and removed (default: the current one)\n"
+    "  -h, --help         show this text\n";
+
+static long long records = 100000, large = 10000000, operations = 1000000, rounds = 5;
+static const char *folder = ".";
+
+static void read_options(int argc, char **argv)
+{
+    const struct option_rule rules[] = {
+        {"records", .number = &records, .minimum = 1000, .maximum = 10000000},
+        {"large", .number = &large, .minimum = 0, .maximum = 100000000},
+        {"operations", .number = &operations, .minimum = 1000, .maximum = 100000000},
+        {"rounds", .number = &rounds, .minimum = 1, .maximum = BENCH_ROUNDS_MAX},
+        {"folder", .text = &folder},
+        {.name = NULL},
+    };
+    reject_arguments(parse_options(argc, argv, help, rules), argv);
+}
+
+/* ---- one round of each ---- */
+
+/* Random records, each with equal chance; the same ones for every store. */
+static double run(struct store *store, bool is_put, uint64_t count, uint64_t seed)
+{
+    char name[BENCH_NAME_BYTES];
+    uint64_t random = seed * 2 + 1;
+    int64_t start = now_ns();
+    for (uint64_t i = 0; i < count; i++) {
+        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        uint64_t number = (random >> 32) * store->records >> 32;
+        bench_name(name, number);
+        if (is_put)
+            store->put(store, name, (double)number + 0.5);
+        else if (store->get(store, name) != (double)number + 0.5)
+            die("%s: %s has a wrong value", store->label, name);
+    }
+    store->end(store);
+    return (double)count / ((double)(now_ns() - start) / 1e9);
+}
+
+/* A writing and a reading process at once, for as long as both are busy. */
+static void run_both(struct store *store, uint64_t count, double rates[2])
+{
+    double *shared = bench_share(2 * sizeof *shared);
+    _Atomic uint32_t *ready = bench_share(sizeof *ready);
+    pid_t pids[2];
+    for (int half = 0; half < 2; half++) {
+        pids[half] = CHECK(fork());
+        if (pids[half] != 0)
+            continue;
+        struct store own = *store;
+        own.open(&own); /* a process opens for itself */
+        atomic_fetch_add_explicit(ready, 1, memory_order_acq_rel);
+        while (atomic_load_explicit(ready, memory_order_acquire) < 2)
+            sched_yield();
+        shared[half] = run(&own, half == 0, count, 77 + (uint64_t)half);
+        own.close(&own);
+        _exit(0);
+    }
+    for (int half = 0; half < 2; half++) {
+        int status;
+        CHECK(waitpid(pids[half], &status, 0));
+        if (status != 0)
+            die("%s: a half has failed", store->label);
+        rates[half] = shared[half];
+    }
+    CHECK(munmap(shared, 2 * sizeof *shared));
+    CHECK(munmap((void *)ready, sizeof *ready));
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values)
+{
+    qsort(values, (size_t)rounds, sizeof *values, compare_doubles);
+    return values[rounds / 2];
+}
+
+/* ---- the tables ---- */
+
+enum { PUT, GET, PUT_BOTH, GET_BOTH, FIGURES };
+
+static void measure_fast(struct store *stores, int count, double medians[][FIGURES])
+{
+    static double figures[BENCH_STORES][FIGURES][BENCH_ROUNDS_MAX];
+    for (int i = 0; i < count; i++)
+        fill(&stores[i]);
+    for (int round = 0; round < rounds; round++)
+        for (int i = 0; i < count; i++) {
+            uint64_t operations_here = (uint64_t)operations / stores[i].slower;
+            double both[2];
+            figures[i][PUT][round] = run(&stores[i], true, operations_here, 1);
+            figures[i][GET][round] = run(&stores[i], false, operations_here, 2);
+            run_both(&stores[i], operations_here, both);
+            figures[i][PUT_BOTH][round] = both[0];
+            figures[i][GET_BOTH][round] = both[1];
+        }
+    for (int i = 0; i < count; i++)
+        for (int figure = 0; figure < FIGURES; figure++)
+            medians[i][figure] = median(figures[i][figure]);
+}
+
+static void goal(const char *what, double reached, double wanted)
+{
+    printf("  %-44s %8.2f   goal %6.2f   %s\n", what, reached, wanted,
+           reached >= wanted ? "reached" : "missed");
+}
+
+static void report_fast(struct store *stores, int count)
+{
+    double medians[BENCH_STORES][FIGURES];
+    measure_fast(stores, count, medians);
+    printf("\n%lld records, not synced, M/s; in brackets ours / it\n\n%-10s %16s %16s %16s %16s\n",
+           records, "", "puts", "gets", "puts, both", "gets, both");
+    for (int i = 0; i < count; i++) {
+        printf("%-10s", stores[i].label);
+        for (int figure = 0; figure < FIGURES; figure++)
+            printf(" %7.2f (%6.2f)", medians[i][figure] / 1e6,
+                   medians[0][figure] / medians[i][figure]);
+        printf("\n");
+    }
+    printf("\n");
+    goal("puts, M/s", medians[0][PUT] / 1e6, 2.5);
+    goal("gets, M/s", medians[0][GET] / 1e6, 6);
+    goal("puts while another process gets, M/s", medians[0][PUT_BOTH] / 1e6, 4);
+    goal("gets while another process puts, M/s", medians[0][GET_BOTH] / 1e6, 6);
+}
+
+static void report_durable(struct store *stores, int count)
+{
+    static double figures[BENCH_STORES][BENCH_ROUNDS_MAX];
+    for (int i = 0; i < count; i++)
+        fill(&stores[i]);
+    for (int round = 0; round < rounds; round++)
+        for (int turn = 0; turn < 5; turn++) /* short turns: disks have moods */
+            for (int i = 0; i < count; i++)
+                figures[i][round] +=
+                    run(&stores[i], true, 200, (uint64_t)round * 5 + (uint64_t)turn) / 5;
+    printf("\ndurable puts, thousand/s; in brackets ours / it\n\n");
+    for (int i = 0; i < count; i++) {
+        stores[i].rate = median(figures[i]);
+        printf("%-10s %7.2f (%6.2f)\n", stores[i].label, stores[i].rate / 1e3,
+               stores[0].rate / stores[i].rate);
+    }
+    printf("\n");
+    goal("durable puts / bare msync of 4 KiB", stores[0].rate / stores[1].rate, 0.9);
+}
+
+static void report_large(struct store *small)
+{
+    static double figures[2][BENCH_ROUNDS_MAX];
+    struct store big = store_ours(folder, "large", (uint64_t)large, false);
+    fill(&big);
+    for (int round = 0; round < rounds; round++) {
+        figures[0][round] = run(small, false, (uint64_t)operations, 3);
+        figures[1][round] = run(&big, false, (uint64_t)operations, 3);
+    }
+    double few = median(figures[0]), many = median(figures[1]);
+    printf("\na get among %lld records: %.0f ns, among %lld: %.0f ns\n\n", records, 1e9 / few,
+           large, 1e9 / many);
+    printf("  %-44s %8.2f   goal %6.2f   %s\n", "ratio, at most", few / many, 3.0,
+           few / many <= 3 ? "reached" : "missed");
+    big.remove(&big);
+}
+
+int main(int argc, char **argv)
+{
+    read_options(argc, argv);
+    struct store fast[BENCH_STORES] = {store_ours(folder, "fast", (uint64_t)records, false)};
+    int fast_count = stores_add_rivals(fast, 1, folder, (uint64_t)records, false);
+    struct store durable[BENCH_STORES] = {store_ours(folder, "durable", (uint64_t)records, true),
+                                          store_msync(folder, (uint64_t)records)};
+    int durable_count = stores_add_rivals(durable, 2, folder, (uint64_t)records, true);
+    stores_left_out();
+
+    report_fast(fast, fast_count);
+    if (large > 0)
+        report_large(&fast[0]);
+    report_durable(durable, durable_count);
+    for (int i = 0; i < fast_count; i++)
+        fast[i].remove(&fast[i]);
+    for (int i = 0; i < durable_count; i++)
+        durable[i].remove(&durable[i]);
+    return fflush(stdout) == 0 ? 0 : 1;
+}

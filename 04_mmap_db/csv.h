@@ -1,0 +1,85 @@
+/* csv.h - lines NAME,VALUE: how a name with commas or quotes is written, and how it is read again */
+#ifndef CSV_H
+#define CSV_H
+
+#include "pair.h"
+
+enum { CSV_LINE_BYTES = 1024 };
+
+/* The value of text, which holds nothing else. Too large for a double is no value. */
+static inline bool parse_value(const char *text, double *value)
+{
+    char *end;
+    if (text[0] == '\0' || strchr(" \t\n\v\f\r", text[0]) != NULL)
+        return false;
+    *value = strtod(text, &end);
+    bool is_too_large = isinf(*value) && strpbrk(text, "0123456789") != NULL;
+    return *end == '\0' && !is_too_large;
+}
+
+/* One line of text, without its end; a line end within quotes is part of it. Returns how many lines it
+ * was, 0 at the end. What is longer than a line may be is read to its end and cut, so it is wrong. */
+static inline int csv_read_line(FILE *file, char line[CSV_LINE_BYTES], bool *has_zero)
+{
+    size_t length = 0;
+    int c, lines = 0;
+    bool quoted = false;
+    *has_zero = false;
+    while ((c = getc(file)) != EOF) {
+        quoted ^= c == '"';
+        lines += c == '\n';
+        if (c == '\n' && (!quoted || length == CSV_LINE_BYTES - 1))
+            break;
+        *has_zero |= c == '\0';
+        if (length < CSV_LINE_BYTES - 1)
+            line[length++] = (char)c;
+    }
+    bool is_last = c == EOF && (length > 0 || *has_zero);
+    if (length > 0 && line[length - 1] == '\r')
+        length--;
+    line[length] = '\0';
+    return lines + is_last;
+}
+
+/* Splits a line in place. Returns NULL, or what is wrong with it. */
+static inline const char *csv_split(char *line, const char **name, double *value)
+{
+    char *comma = strrchr(line, ',');
+    if (comma == NULL)
+        return "there is no comma";
+    *comma = '\0';
+    *name = line;
+    if (line[0] == '"') {
+        char *to = line;
+        const char *from = line + 1;
+        for (; *from != '\0' && (from[0] != '"' || from[1] == '"'); from++) {
+            from += from[0] == '"';
+            *to++ = *from;
+        }
+        if (from[0] != '"' || from[1] != '\0')
+            return "the quotes of the name do not end";
+        *to = '\0';
+    }
+    if (!parse_value(comma + 1, value))
+        return "the value is not a number";
+    return NULL;
+}
+
+static inline void csv_print(const char *name, double value)
+{
+    char quoted[2 * DB_NAME_BYTES + 3], text[VALUE_TEXT_BYTES], *to = quoted;
+    bool is_plain = strpbrk(name, ",\"\r\n") == NULL;
+    if (!is_plain)
+        *to++ = '"';
+    for (; *name != '\0'; name++) {
+        if (*name == '"')
+            *to++ = '"';
+        *to++ = *name;
+    }
+    if (!is_plain)
+        *to++ = '"';
+    *to = '\0';
+    print_data("%s,%s\n", quoted, value_text(text, value));
+}
+
+#endif

@@ -1,0 +1,311 @@
+/* db.c - put, get, delete, walk: what happens to records and index, in which order
+ *
+ * Look first at put_locked() and look(): a writer under its lock, a reader without.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../common/backoff.h"
+#include "layout.h"
+
+static int fail(int error)
+{
+    errno = error;
+    return -1;
+}
+
+static uint64_t time_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+/* ---- readers ---- */
+
+/* No index may be believed: looks at every record there is. */
+static enum found look_everywhere(struct db *db, const struct key *key, struct place *place)
+{
+    struct record *record;
+    for (place->id = 0; (record = record_at(db, place->id)) != NULL; place->id++) {
+        enum found found = record_read(record, place->id, &place->entry, &place->newest);
+        if (found == FOUND_WHOLE && entry_matches(&place->entry, key))
+            return FOUND_WHOLE;
+    }
+    return FOUND_NONE;
+}
+
+/* [look] Without a lock. A hit is a hit; a miss counts if nobody changed the index meanwhile. */
+static enum found look(struct db *db, const struct key *key, struct place *place)
+{
+    for (int i = 0; i < DB_TRIES; i++) {
+        /* acquire: pairs with the release in index_end(): the index as it is since then. */
+        uint64_t sequence = atomic_load_explicit(&db->header->index_sequence, memory_order_acquire);
+        uint32_t generation = db_generation(db);
+        if (extents_map(db, generation) == -1 && !db->is_distrustful)
+            return FOUND_BROKEN;
+        enum found found = index_find(db, generation, key, place);
+        if (found == FOUND_WHOLE)
+            return found;
+        /* acquire: pairs with the release fence in index_begin(). */
+        atomic_thread_fence(memory_order_acquire);
+        bool is_still =
+            atomic_load_explicit(&db->header->index_sequence, memory_order_relaxed) == sequence &&
+            db_generation(db) == generation;
+        if (db->is_distrustful && sequence == db->distrusted_sequence)
+            return look_everywhere(db, key, place);
+        if (is_still && sequence % 2 == 0 && found != FOUND_BUSY)
+            return found;
+        spin_pause();
+    }
+    return FOUND_BUSY;
+}
+
+int db_get(struct db *db, const char *name, double *value)
+{
+    struct key key;
+    struct place place;
+    if (key_of(&key, name) == -1)
+        return -1;
+    enum found found = look(db, &key, &place);
+    if (found == FOUND_BUSY && !db_may_write(db)) {
+        found = look_everywhere(db, &key, &place);
+    } else if (found == FOUND_BUSY) {
+        if (writer_lock(db) == -1)
+            return -1;
+        found = index_find(db, db_generation(db), &key, &place);
+        writer_unlock(db);
+    }
+    if (found == FOUND_WHOLE)
+        memcpy(value, &place.entry.value, sizeof *value);
+    return found == FOUND_WHOLE ? 0 : fail(found == FOUND_NONE ? ENOENT : EBADMSG);
+}
+
+/* Where a walk ends. */
+static uint32_t records_in_use(const struct db *db)
+{
+    if (db->is_distrustful && atomic_load_explicit(&db->header->index_sequence,
+                                                   memory_order_relaxed) == db->distrusted_sequence)
+        return DB_CAPACITY_MAX;
+    return atomic_load_explicit(&db->header->used, memory_order_acquire);
+}
+
+static enum found read_again_locked(struct db *db, struct place *place)
+{
+    if (!db_may_write(db))
+        return FOUND_BUSY;
+    if (writer_lock(db) == -1)
+        return FOUND_BUSY;
+    enum found found =
+        record_read(record_at(db, place->id), place->id, &place->entry, &place->newest);
+    writer_unlock(db);
+    return found == FOUND_BUSY ? FOUND_BROKEN : found;
+}
+
+int db_next(struct db *db, uint32_t *cursor, struct db_record *record)
+{
+    uint32_t end = records_in_use(db);
+    struct record *next;
+    if (extents_map(db, db_generation(db)) == -1 && !db->is_distrustful)
+        return -1;
+    for (; *cursor < end && (next = record_at(db, *cursor)) != NULL; ++*cursor) {
+        struct place place = {.id = *cursor};
+        enum found found = record_read(next, place.id, &place.entry, &place.newest);
+        if (found == FOUND_BUSY)
+            found = read_again_locked(db, &place);
+        if (found == FOUND_BUSY)
+            return fail(EAGAIN);
+        if (found != FOUND_WHOLE || !entry_active(&place.entry))
+            continue;
+        *record = (struct db_record){.id = place.id,
+                                     .active = true,
+                                     .time_ns = (int64_t)place.entry.time_ns,
+                                     .sequence = place.entry.sequence};
+        memcpy(&record->value, &place.entry.value, sizeof record->value);
+        memcpy(record->name, place.entry.name, DB_NAME_BYTES);
+        ++*cursor;
+        return 0;
+    }
+    return fail(ENOENT);
+}
+
+uint64_t db_changes(const struct db *db)
+{
+    /* acquire: pairs with the release in change_record(): a walk finds that change. */
+    return atomic_load_explicit(&db->header->changes, memory_order_acquire);
+}
+
+/* ---- writers: all of these hold the lock ---- */
+
+static uint64_t next_sequence(const struct db *db, uint64_t before)
+{
+    uint64_t changes = atomic_load_explicit(&db->header->changes, memory_order_relaxed);
+    return (changes > before ? changes : before) + 1;
+}
+
+/* Writes the copy that does not count yet; afterwards it is the one that does. */
+static int change_record(struct db *db, struct place *place, double value, bool active)
+{
+    struct entry *entry = &place->entry;
+    entry->sequence = next_sequence(db, place->newest == -1 ? 0 : entry->sequence);
+    if (entry->sequence == 0 || entry->sequence >= COPY_BUSY)
+        return fail(EBADMSG); /* nobody has counted that far */
+    entry->time_ns = time_now_ns();
+    entry->shape = (entry->shape & 0xff) | (uint64_t)active << 8;
+    memcpy(&entry->value, &value, sizeof value);
+    record_write(record_at(db, place->id), place->id, entry, place->newest);
+    /* release: whoever sees the count finds the change; pairs with the acquire in db_changes(). */
+    atomic_store_explicit(&db->header->changes, entry->sequence, memory_order_release);
+    return 0;
+}
+
+/* Is this record one that may be overwritten? Then *place says which of its copies counts. */
+static bool record_is_free(struct db *db, uint32_t id, struct place *place)
+{
+    struct record *record = record_at(db, id);
+    place->id = id;
+    if (record == NULL)
+        return false;
+    enum found found = record_read(record, id, &place->entry, &place->newest);
+    return found == FOUND_NONE || (found == FOUND_WHOLE && !entry_active(&place->entry));
+}
+
+/* A deleted record, else one that was never used, else the file grows. What the header says about
+ * free records is derived, and checked like everything that comes out of the file. */
+static int take_free(struct db *db, struct place *place)
+{
+    struct header *header = db->header;
+    uint32_t head = atomic_load_explicit(&header->free_head, memory_order_relaxed);
+    uint32_t used = atomic_load_explicit(&header->used, memory_order_relaxed);
+    uint32_t capacity = capacity_at(db, db_generation(db));
+    if (head != 0) {
+        if (head > used || !record_is_free(db, head - 1, place))
+            return fail(EBADMSG);
+        uint64_t next = atomic_load_explicit(&record_at(db, head - 1)->copies[0].next_free,
+                                             memory_order_relaxed);
+        atomic_store_explicit(&header->free_head, (uint32_t)next, memory_order_relaxed);
+        return 0;
+    }
+    if (used >= capacity || !record_is_free(db, used, place))
+        return fail(EBADMSG);
+    atomic_store_explicit(&header->used, used + 1, memory_order_relaxed);
+    return 0;
+}
+
+static bool is_full(const struct db *db)
+{
+    return atomic_load_explicit(&db->header->free_head, memory_order_relaxed) == 0 &&
+           atomic_load_explicit(&db->header->used, memory_order_relaxed) ==
+               capacity_at(db, db_generation(db));
+}
+
+/* [insert] The index is odd as long as a new name's record is there and the index does not hold it. */
+static int insert_locked(struct db *db, const struct key *key, double value, struct place *place)
+{
+    if (is_full(db) && file_grow(db) == -1)
+        return -1;
+    db_hook("insert");
+    index_begin(db);
+    db_hook("odd");
+    if (take_free(db, place) == -1)
+        return -1;
+    db_hook("taken");
+    memcpy(place->entry.name, key->name, sizeof key->name);
+    place->entry.shape = key->name_bytes;
+    if (change_record(db, place, value, true) == -1 ||
+        index_insert(db, db_generation(db), key->hash, place->id) == -1)
+        return -1;
+    db_hook("indexed");
+    atomic_fetch_add_explicit(&db->header->live, 1, memory_order_relaxed);
+    index_end(db);
+    db_hook("even");
+    return 0;
+}
+
+static int put_locked(struct db *db, const struct key *key, double value, struct place *place)
+{
+    enum found found = index_find(db, db_generation(db), key, place);
+    if (found == FOUND_NONE)
+        return insert_locked(db, key, value, place);
+    if (found != FOUND_WHOLE) { /* damaged, both copies: putting it anew heals it */
+        place->newest = -1;
+        memcpy(place->entry.name, key->name, sizeof key->name);
+        place->entry.shape = key->name_bytes;
+    }
+    return change_record(db, place, value, true);
+}
+
+/* [delete] */
+static int delete_locked(struct db *db, const struct key *key, struct place *place)
+{
+    enum found found = index_find(db, db_generation(db), key, place);
+    if (found != FOUND_WHOLE)
+        return fail(found == FOUND_NONE ? ENOENT : EBADMSG);
+    struct header *header = db->header;
+    index_begin(db);
+    db_hook("delete-odd");
+    if (change_record(db, place, 0, false) == -1)
+        return -1;
+    db_hook("deleted");
+    index_remove(db, db_generation(db), key->hash, place->id);
+    db_hook("unindexed");
+    uint32_t next =
+        atomic_exchange_explicit(&header->free_head, place->id + 1, memory_order_relaxed);
+    atomic_store_explicit(&record_at(db, place->id)->copies[0].next_free, next,
+                          memory_order_relaxed);
+    atomic_fetch_sub_explicit(&header->live, 1, memory_order_relaxed);
+    index_end(db);
+    return 0;
+}
+
+/* ---- writers: the calls ---- */
+
+/* [durable] One page: a record never lies across two. The index and the counts are derived, and how
+ * often the file has grown follows from its size: none of them has to be on disk. */
+static int sync_record(const struct db *db, uint32_t id)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    struct record *record = record_at(db, id);
+    char *start = (char *)record - (uintptr_t)record % page;
+    return msync(start, page, MS_SYNC);
+}
+
+static int change_locked(struct db *db, const struct key *key, const double *value,
+                         struct place *place)
+{
+    *place = (struct place){.newest = -1};
+    return value != NULL ? put_locked(db, key, *value, place) : delete_locked(db, key, place);
+}
+
+static int change(struct db *db, const char *name, const double *value)
+{
+    struct key key;
+    struct place place;
+    if (!db_may_write(db))
+        return fail(EBADF);
+    if (key_of(&key, name) == -1 || writer_lock(db) == -1)
+        return -1;
+    int result = change_locked(db, &key, value, &place);
+    /* what is derived may be damaged: then it is derived anew, once */
+    if (result == -1 && errno == EBADMSG && index_rebuild(db, false) == 0)
+        result = change_locked(db, &key, value, &place);
+    int error = errno;
+    writer_unlock(db);
+    if (result == -1)
+        return fail(error);
+    return db->flags & DB_SYNC ? sync_record(db, place.id) : 0;
+}
+
+int db_put(struct db *db, const char *name, double value)
+{
+    return change(db, name, &value);
+}
+
+int db_delete(struct db *db, const char *name)
+{
+    return change(db, name, NULL);
+}

@@ -1,0 +1,342 @@
+/* open.c - making, opening, syncing and closing the file
+ *
+ *   empty --[building]--> BUILDING --[ready]--> READY, and so for ever
+ *
+ * Whoever is alone with the file when it opens it makes what cannot be trusted after a crash of the
+ * machine: the mutex, which may be locked by a process of another boot, and what recover.c derives.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "layout.h"
+
+static int fail(int error)
+{
+    errno = error;
+    return -1;
+}
+
+/* ---- the constants ---- */
+
+static uint32_t constants_crc(const struct constants *constants)
+{
+    uint64_t words[sizeof *constants / 8] = {0};
+    memcpy(words, constants, offsetof(struct constants, crc));
+    return crc_words(0, words, sizeof words / 8);
+}
+
+static struct constants constants_of(uint32_t first_capacity)
+{
+    struct constants constants = {.magic = DB_MAGIC,
+                                  .layout_version = DB_LAYOUT_VERSION,
+                                  .byte_order = DB_BYTE_ORDER,
+                                  .record_bytes = sizeof(struct record),
+                                  .first_capacity = first_capacity};
+    constants.crc = constants_crc(&constants);
+    return constants;
+}
+
+static bool constants_are_ours(const struct constants *constants)
+{
+    struct constants ours = constants_of(constants->first_capacity);
+    uint32_t capacity = constants->first_capacity;
+    return memcmp(constants, &ours, sizeof ours) == 0 && capacity >= DB_CAPACITY_MIN &&
+           capacity <= DB_CAPACITY_MAX && (capacity & (capacity - 1)) == 0;
+}
+
+/* Why a file is refused whose constants are not ours. */
+static int refuse(const struct constants *constants)
+{
+    bool is_swapped = constants->magic == __builtin_bswap64(DB_MAGIC);
+    if (constants->magic != DB_MAGIC && !is_swapped)
+        return fail(EPROTO);
+    if (is_swapped || constants->layout_version != DB_LAYOUT_VERSION ||
+        constants->byte_order != DB_BYTE_ORDER || constants->record_bytes != sizeof(struct record))
+        return fail(ENOTSUP);
+    return fail(EBADMSG);
+}
+
+/* [refuse] Reads both by a system call: what is not ours is not even mapped. */
+static int constants_read(struct db *db)
+{
+    struct constants twice[2] = {{0}, {0}};
+    ssize_t bytes = pread(db->fd, &twice[0], sizeof twice[0], 0);
+    if (bytes == -1)
+        return -1;
+    if (bytes == 0)
+        return fail(ENODATA);
+    if (pread(db->fd, &twice[1], sizeof twice[1], offsetof(struct header, constants_again)) == -1)
+        return -1;
+    const struct constants *good = constants_are_ours(&twice[0])   ? &twice[0]
+                                   : constants_are_ours(&twice[1]) ? &twice[1]
+                                                                   : NULL;
+    if (good == NULL)
+        return refuse(&twice[0]);
+    db->constants_damaged = memcmp(&twice[0], &twice[1], sizeof twice[0]) != 0;
+    db->first_capacity = good->first_capacity;
+    db->first_bits = 31 - (uint32_t)__builtin_clz(good->first_capacity);
+    return 0;
+}
+
+static int header_map(struct db *db)
+{
+    struct stat file;
+    int protection = db_may_write(db) ? PROT_READ | PROT_WRITE : PROT_READ;
+    if (fstat(db->fd, &file) == -1)
+        return -1;
+    if (file.st_size < DB_HEADER_BYTES)
+        return fail(EBADMSG);
+    void *map = mmap(NULL, DB_HEADER_BYTES, protection, MAP_SHARED, db->fd, 0);
+    if (map == MAP_FAILED)
+        return -1;
+    db->header = map;
+    return 0;
+}
+
+static uint32_t state_now(const struct db *db)
+{
+    /* acquire: pairs with the release in file_build(). */
+    return atomic_load_explicit(&db->header->state, memory_order_acquire);
+}
+
+/* ---- making a file ---- */
+
+/* The folder's entry must be on disk as well, or a crash takes the whole file. */
+static int sync_folder(const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    int length = slash == NULL ? 0 : slash == path ? 1 : (int)(slash - path);
+    snprintf(folder, sizeof folder, "%.*s", length > 0 ? length : 1, length > 0 ? path : ".");
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd == -1)
+        return errno == EACCES ? 0 : -1; /* a folder may be closed to reading */
+    int result = fsync(fd);
+    close(fd);
+    return result == -1 && errno != EINVAL ? -1 : 0;
+}
+
+/* [building] One write: who dies after it has left a file that says that it is not finished. */
+static int header_write(struct db *db, uint32_t capacity)
+{
+    struct header header;
+    memset(&header, 0, sizeof header);
+    db->first_capacity = DB_CAPACITY_MIN;
+    while (db->first_capacity < capacity)
+        db->first_capacity *= 2;
+    db->first_bits = 31 - (uint32_t)__builtin_clz(db->first_capacity);
+    header.constants = header.constants_again = constants_of(db->first_capacity);
+    atomic_init(&header.state, DB_BUILDING);
+    ssize_t written = pwrite(db->fd, &header, sizeof header, 0);
+    if (written != -1 && written != DB_HEADER_BYTES)
+        errno = ENOSPC;
+    return written == DB_HEADER_BYTES ? 0 : -1;
+}
+
+/* Alone with a file that is empty, or that somebody died of making: (again) from the beginning. */
+static int file_build(struct db *db, const char *path, uint32_t capacity)
+{
+    if (header_write(db, capacity) == -1)
+        return -1;
+    db_hook("building");
+    uint64_t end = extent_offset(db->first_capacity, 1);
+    if (file_reserve(db->fd, DB_HEADER_BYTES, end - DB_HEADER_BYTES) == -1)
+        return -1;
+    db_hook("reserved");
+    if (header_map(db) == -1 || extents_map(db, 0) == -1 || writer_lock_init(db->header) == -1)
+        return -1;
+    if (fsync(db->fd) == -1 || sync_folder(path) == -1)
+        return -1;
+    db_hook("built");
+    /* [ready] release: publishes the mutex and the zeros; pairs with the acquire in state_now(). */
+    atomic_store_explicit(&db->header->state, DB_READY, memory_order_release);
+    return msync(db->header, DB_HEADER_BYTES, MS_SYNC);
+}
+
+/* ---- opening ---- */
+
+/* [alone] Nobody else has it open to write. */
+static int file_recover(struct db *db)
+{
+    struct header *header = db->header;
+    struct stat file;
+    if (fstat(db->fd, &file) == -1)
+        return -1;
+    uint32_t whole = generation_of_size(db->first_capacity, (uint64_t)file.st_size);
+    uint32_t said = atomic_load_explicit(&header->generation, memory_order_relaxed);
+    if (said > whole && said < DB_GENERATIONS &&
+        (header->seal.boot == 0 || header->seal.generation == said))
+        return fail(EBADMSG); /* truncated: a reader can still save what is there */
+    if (extents_map(db, whole) == -1 || writer_lock_init(header) == -1)
+        return -1;
+    bool is_sealed = said == whole && seal_holds(db);
+    header->seal = (struct seal){0};
+    if (db->constants_damaged)
+        header->constants = header->constants_again = constants_of(db->first_capacity);
+    if (is_sealed)
+        return 0;
+    atomic_store_explicit(&header->generation, whole, memory_order_release);
+    return index_rebuild(db, true);
+}
+
+/* With the right to open. */
+static int open_or_build(struct db *db, const char *path, uint32_t capacity)
+{
+    int alone = try_alone(db->fd);
+    if (alone == -1)
+        return -1;
+    bool may_build = alone && (db->flags & DB_CREATE);
+    if (constants_read(db) == -1) {
+        if (errno != ENODATA || !may_build || file_build(db, path, capacity) == -1)
+            return -1;
+    } else {
+        if (header_map(db) == -1)
+            return -1;
+        bool is_building = state_now(db) == DB_BUILDING;
+        if (is_building && !may_build)
+            return fail(ENODATA);
+        if (is_building) {
+            munmap(db->header, DB_HEADER_BYTES);
+            db->header = NULL;
+        }
+        int result = is_building ? file_build(db, path, capacity) : alone ? file_recover(db) : 0;
+        if (result == -1)
+            return -1;
+    }
+    db_hook("recovered");
+    if (join_others(db->fd) == -1)
+        return -1;
+    return extents_map(db, db_generation(db));
+}
+
+static int open_to_write(struct db *db, const char *path, uint32_t capacity)
+{
+    if (opening_lock(db->fd) == -1)
+        return -1;
+    struct stat file, named;
+    int result = fstat(db->fd, &file);
+    if (result == 0 &&
+        (stat(path, &named) == -1 || named.st_ino != file.st_ino || named.st_dev != file.st_dev))
+        result = fail(ESTALE); /* removed while this process waited */
+    if (result == 0)
+        result = open_or_build(db, path, capacity);
+    int error = errno;
+    opening_unlock(db->fd);
+    errno = error;
+    return result;
+}
+
+/* [read-only] Believes the index if a writer lives, who has looked after it, or if its seal holds. */
+static int open_to_read(struct db *db)
+{
+    if (constants_read(db) == -1 || header_map(db) == -1)
+        return -1;
+    if (state_now(db) == DB_BUILDING)
+        return fail(ENODATA);
+    struct stat file;
+    if (fstat(db->fd, &file) == -1)
+        return -1;
+    bool is_used = others_write(db->fd);
+    uint32_t generation = db_generation(db);
+    uint32_t whole = generation_of_size(db->first_capacity, (uint64_t)file.st_size);
+    if (generation < whole && !is_used)
+        generation = whole;
+    if (extents_map(db, generation) == -1 && extents_map(db, whole) == -1)
+        return -1;
+    db->distrusted_sequence =
+        atomic_load_explicit(&db->header->index_sequence, memory_order_acquire);
+    db->is_distrustful = !is_used && !seal_holds(db);
+    db->after_crash = !is_used && seal_is_old(db);
+    return 0;
+}
+
+static int open_file(const char *path, int flags)
+{
+    struct stat file;
+    int mode = flags & DB_READ_ONLY ? O_RDONLY : flags & DB_CREATE ? O_RDWR | O_CREAT : O_RDWR;
+    int fd = open(path, mode | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600); /* or a pipe would wait */
+    if (fd == -1)
+        return -1;
+    if (fstat(fd, &file) == -1 || !S_ISREG(file.st_mode)) {
+        close(fd);
+        return fail(EINVAL);
+    }
+    return fd;
+}
+
+static void release(struct db *db)
+{
+    int error = errno;
+    extents_unmap(db);
+    if (db->header != NULL)
+        munmap(db->header, DB_HEADER_BYTES);
+    if (db->fd != -1)
+        close(db->fd); /* and with it all locks */
+    pthread_mutex_destroy(&db->mapping);
+    pthread_mutex_destroy(&db->threads);
+    free(db);
+    errno = error;
+}
+
+int db_open(struct db **db, const char *path, int flags, uint32_t capacity)
+{
+    *db = NULL;
+    int all = DB_CREATE | DB_READ_ONLY | DB_SYNC;
+    if (flags & ~all || (flags & DB_READ_ONLY && flags != DB_READ_ONLY) ||
+        capacity > DB_CAPACITY_MAX)
+        return fail(EINVAL);
+    if (capacity == 0)
+        capacity = DB_CAPACITY_DEFAULT;
+    crc_init();
+    for (int tries = 0; tries < DB_TRIES; tries++) {
+        struct db *new = calloc(1, sizeof *new);
+        if (new == NULL)
+            return -1;
+        new->flags = flags;
+        new->opener = getpid();
+        pthread_mutex_init(&new->mapping, NULL);
+        pthread_mutex_init(&new->threads, NULL);
+        new->fd = open_file(path, flags);
+        if (new->fd != -1 &&
+            (flags & DB_READ_ONLY ? open_to_read(new) : open_to_write(new, path, capacity)) == 0) {
+            *db = new;
+            return 0;
+        }
+        release(new);
+        if (errno != ESTALE)
+            return -1;
+    }
+    return -1;
+}
+
+int db_sync(struct db *db)
+{
+    uint32_t there = atomic_load_explicit(&db->extents_there, memory_order_acquire);
+    for (uint32_t i = 0; i < there; i++)
+        if (db->extents[i].map != NULL &&
+            msync(db->extents[i].map, db->extents[i].map_bytes, MS_SYNC) == -1)
+            return -1;
+    return msync(db->header, DB_HEADER_BYTES, MS_SYNC) == -1 ? -1 : fsync(db->fd);
+}
+
+/* [close] The last one out seals the index. Not a child of fork(): its locks are its parent's. And the
+ * parent's are its children's, who may go on: so the file is shared again. */
+void db_close(struct db *db)
+{
+    if (db == NULL)
+        return;
+    if (db_may_write(db) && db->opener == getpid() && opening_lock(db->fd) == 0) {
+        if (try_alone(db->fd) == 1 && extents_map(db, db_generation(db)) == 0)
+            seal_write(db);
+        join_others(db->fd);
+        opening_unlock(db->fd);
+    }
+    release(db);
+}
