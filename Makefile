@@ -49,7 +49,7 @@ STANDARD += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-poi
 endif
 COMPILE   = $(CC) $(STANDARD) $(WARNINGS) $(CFLAGS)
 
-.PHONY: all help $(LESSONS) mmap_file test torture hostile demo bench lint format clean clean-ipc
+.PHONY: all help $(LESSONS) mmap_file test torture hostile verify demo bench lint format clean clean-ipc
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS) $(TOOLS) ## every lesson (the default)
@@ -116,9 +116,9 @@ run-mmap_db: $(mmap_db_programs) 04_mmap_db/cities.csv
 
 # A recipe's first failure ends the demo with its status.
 demo: $(PROGRAMS) ## every lesson at work, a few seconds each
-	@$(foreach lesson,$(LESSONS),\
-		printf '\n== %s\n' $(lesson); LIVE=$($(lesson)_live) INPUT=$($(lesson)_input) tools/run_pair.sh $($(lesson)_demo) || exit;)
-		printf '\n== %s\n' $(lesson); LIVE=$($(lesson)_live) tools/run_pair.sh $($(lesson)_demo) || exit;) rm -f $(OWN_FILE)
+	@trap 'rm -f $(OWN_FILE)' EXIT; $(foreach lesson,$(LESSONS),\
+		printf '\n== %s\n' $(lesson); \
+		LIVE=$($(lesson)_live) INPUT=$($(lesson)_input) tools/run_pair.sh $($(lesson)_demo) || exit;)
 
 test: all $(UNIT_TESTS) $(HOOKED) ## every test (TAP, run by prove)
 	@prove --jobs 8 --failures --comments --exec '' tests/*.t
@@ -132,6 +132,9 @@ hostile: ## ROUNDS=1000 SEED=N: every lesson, built with sanitizers, while a pee
 	@$(MAKE) -s -C build/sanitized clean
 	@$(MAKE) -s -C build/sanitized SANITIZE=address,undefined all tests/scribble
 	@build/sanitized/tests/torture.sh --hostile $(or $(ROUNDS),1000) "$(SEED)" $(LESSON)
+
+verify: ## the models beside the code, every state of them, by spin
+	@tools/verify.sh
 
 # The compiler writes down the headers it read, so that a change in one of them rebuilds the
 # program; build/flags changes when the compiler or its flags do.

@@ -66,16 +66,29 @@ links_lead_somewhere() { # README
     return "$missing"
 }
 
-anchors_exist() { # README of a lesson: each `[anchor]` stands in a source of the lesson or of common/
+cited() { # README: its anchors
+    grep -oE '`\[[a-z -]+\]`' "$1" | tr -d '`'
+}
+
+modelled() { # MODEL: what it stands for, on the line that says so
+    grep '^ \* Anchors:' "$1" | grep -oE '\[[a-z -]+\]'
+}
+
+anchors_exist() { # README or model: each `[anchor]` stands in a source of the lesson or of common/
     local anchor missing=0
     while read -r anchor; do
         grep -qF -e "$anchor" "$(dirname "$1")"/*.[ch] "$root"/common/*.h ||
             { echo "#   no such anchor: $anchor"; missing=1; }
-    done < <(grep -oE '`\[[a-z-]+\]`' "$1" | tr -d '`' | sort -u)
+    done < <("${2:-cited}" "$1" | sort -u)
     return "$missing"
 }
 
 for readme in "$root"/README.md "$root"/[0-9]*/README.md; do
     ok "${readme#"$root"/}: every link leads somewhere" links_lead_somewhere "$readme"
     ok "${readme#"$root"/}: every anchor is in the code" anchors_exist "$readme"
+done
+
+for model in "$root"/{common,[0-9]*}/*.pml; do
+    ok "${model#"$root"/}: says which code it stands for" test "$(modelled "$model" | wc -l)" -gt 1
+    ok "${model#"$root"/}: every anchor is in the code" anchors_exist "$model" modelled
 done
