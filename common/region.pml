@@ -52,7 +52,7 @@ inline end_process()
     alive[me] = false
 }
 
-#define KILLED :: atomic { end_process(); goto gone }
+#define KILLED :: atomic { goto dead }
 
 /* shm_unlink(). whose: who owns the region, as the caller thinks. */
 inline unlink(whose)
@@ -163,10 +163,9 @@ cannot: /* region_unlink_empty(): it was empty when it was looked at */
     :: atomic { unlink(0); failing = 0 }
     KILLED
     fi;
+dead:
 done:
-    atomic { end_process() };
-gone:
-    skip
+    atomic { end_process() }
 }
 
 init {

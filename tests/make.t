@@ -21,7 +21,7 @@ ok 'make -j builds every lesson' make -j 4
 ok 'without a word' test ! -s "$work/out" -a ! -s "$work/err"
 ok 'a second make has nothing to do' command make -q
 ok 'make help' make help
-for target in all countdown run-NAME demo test bench lint format clean clean-ipc; do
+for target in all countdown run-NAME demo test bench verify lint format clean clean-ipc; do
     ok "help explains $target" says "$work/out" "^  .*$target"
 done
 
