@@ -6,7 +6,7 @@
 # The demo and the benchmarks disturb nobody who runs the same lesson at the same time.
 OWN_NAME := --name /make-$$$$
 
-LESSONS := countdown buffer_transfer ring_buffer
+LESSONS := countdown buffer_transfer ring_buffer writer_reader_bench
 
 countdown_programs := 01_countdown/producer 01_countdown/consumer
 countdown_demo     := "01_countdown/producer --interval 200 $(OWN_NAME)" "01_countdown/consumer $(OWN_NAME)"
@@ -20,6 +20,11 @@ buffer_transfer_benches  := 02_buffer_transfer/bench
 ring_buffer_programs := 03_ring_buffer/producer 03_ring_buffer/consumer
 ring_buffer_demo     := "03_ring_buffer/producer --count 20000000 $(OWN_NAME)" "03_ring_buffer/consumer $(OWN_NAME)"
 ring_buffer_benches  := 03_ring_buffer/bench 03_ring_buffer/bench_8
+
+writer_reader_bench_programs := 06_writer_reader_bench/writer 06_writer_reader_bench/reader
+writer_reader_bench_parts    := $(addprefix 06_writer_reader_bench/,runs.c lane.c wait.c memory.c stream.c) \
+	$(wildcard 06_writer_reader_bench/transport*.c)
+writer_reader_bench_demo     := "06_writer_reader_bench/writer latency --transport shm,pipe,unix --sync spin,sem --size 1024 --count 2000 $(OWN_NAME)" "06_writer_reader_bench/reader $(OWN_NAME)"
 
 PROGRAMS   := $(foreach lesson,$(LESSONS),$($(lesson)_programs) $($(lesson)_benches))
 TOOLS      := tools/clean_ipc
@@ -36,7 +41,7 @@ STANDARD += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-poi
 endif
 COMPILE   = $(CC) $(STANDARD) $(WARNINGS) $(CFLAGS)
 
-.PHONY: all help $(LESSONS) test demo bench lint format clean clean-ipc
+.PHONY: all help $(LESSONS) test demo bench bench-all bench-writer_reader_bench plots lint format clean clean-ipc
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS) $(TOOLS) ## every lesson (the default)
@@ -52,6 +57,8 @@ buffer_transfer: $(buffer_transfer_programs) ## lesson 02: a channel for message
 
 ring_buffer: $(ring_buffer_programs) ## lesson 03: a lock-free ring between two processes
 
+writer_reader_bench: $(writer_reader_bench_programs) ## lesson 06: shared memory against every other way
+
 # What to type next.
 $(LESSONS):
 	@printf '\n%s is built. Type in two terminals:\n\n' $@
@@ -61,6 +68,10 @@ $(LESSONS):
 run-%: ## run-NAME: both halves of a lesson in this terminal
 	@$(MAKE) --no-print-directory -s $($*_programs)
 	@tools/run_pair.sh $($*_programs:%=./%)
+
+# Its writer asks, so it needs the terminal.
+run-writer_reader_bench: $(writer_reader_bench_programs)
+	@cd 06_writer_reader_bench && { ./reader --quiet & } && ./writer; status=$$?; wait; exit $$status
 
 bench-%: ## bench-NAME: how fast a lesson is
 	@$(MAKE) --no-print-directory -s $($*_programs)
@@ -76,7 +87,21 @@ bench-buffer_transfer: $(buffer_transfer_benches)
 bench-ring_buffer: $(ring_buffer_benches)
 	@for bench in $^; do ./$$bench || exit; done
 
-bench: $(LESSONS:%=bench-%) ## all of them
+# The reader follows along; when the writer ends, so does it.
+COMPARE = cd 06_writer_reader_bench && { ./reader --quiet $(OWN_NAME) >/dev/null 2>&1 & } && ./writer compare $(OWN_NAME)
+
+bench-writer_reader_bench: bench
+
+bench: $(writer_reader_bench_programs) ## lesson 06's comparison: shared memory against every other way, in two minutes
+	@$(COMPARE) --csv ../build/bench.csv; status=$$?; wait; exit $$status
+
+bench-all: $(LESSONS:%=bench-%) ## the benches of all lessons
+
+# Draws the last comparison, or makes one.
+plots: ## lesson 06's pictures: latency and throughput by size, as SVG (needs gnuplot)
+	@if ! command -v gnuplot >/dev/null; then echo 'plots: left out: gnuplot is missing (on Debian: apt install gnuplot-nox)'; \
+	else { [ -s build/bench.csv ] || $(MAKE) --no-print-directory bench; } && \
+		gnuplot -e "csv='build/bench.csv'" 06_writer_reader_bench/plots.gp; fi
 
 # A recipe's first failure ends the demo with its status.
 demo: $(PROGRAMS) ## every lesson at work, a few seconds each
