@@ -10,6 +10,7 @@
 #define REGION_OWNER_IS "writer"
 #define REGION_PEER_IS "reader"
 #include "../common/region_create.h"
+#include "format.h"
 
 #define LINE_BYTES 128 /* Apple's line; x86 fetches pairs of 64 */
 #define MIB ((size_t)1 << 20)
@@ -88,10 +89,6 @@ _Static_assert(offsetof(struct shared, is_done) == 768, "layout");
 _Static_assert(offsetof(struct shared, lanes) == 4096, "layout");
 _Static_assert(sizeof(struct place) == 24 && sizeof(struct order) == 72, "layout");
 _Static_assert(sizeof(struct answer) == 32, "layout");
-
-/* The size is found out: a small /dev/shm takes a smaller region. */
-static const struct region_format bench_format = {"BNCH", 1, 0};
-static const char bench_name[] = "/myshm";
 
 /* Message i is filled with this letter. */
 static inline char letter_of(uint64_t message)

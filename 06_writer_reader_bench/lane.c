@@ -19,10 +19,11 @@ void lane_lay_out(struct lane *lane, char *memory, size_t lane_bytes, uint32_t t
     lane->fragment_bytes = fragment;
     lane->stride_bytes =
         (sizeof(struct slot) + fragment + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
+    size_t slots_max = test == TEST_LATENCY ? LATENCY_SLOTS_MAX : STREAM_SLOTS_MAX;
     size_t slots = STREAM_RING_BYTES / fragment;
-    slots = smaller(smaller(slots > 2 ? slots : 2, SLOTS_MAX), room / lane->stride_bytes);
+    slots = smaller(smaller(slots > 2 ? slots : 2, slots_max), room / lane->stride_bytes);
     lane->slots = 1;
-    while (2 * lane->slots <= slots) /* a power of two: then numbers may wrap around */
+    while (2 * lane->slots <= slots) /* a power of two: slot_of() counts on it */
         lane->slots *= 2;
 }
 
@@ -40,7 +41,7 @@ int lane_make(struct lane *lane)
 
 static struct slot *slot_of(const struct lane *lane, uint32_t number)
 {
-    return (struct slot *)(lane->memory->slots + number % lane->slots * lane->stride_bytes);
+    return (struct slot *)(lane->memory->slots + (number & (lane->slots - 1)) * lane->stride_bytes);
 }
 
 /* [free] Waits till the slot for that number was given back. */

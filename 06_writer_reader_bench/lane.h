@@ -14,7 +14,8 @@
 #define STREAM_FRAGMENT_BYTES (1 * MIB)
 #define STREAM_RING_BYTES (2 * MIB)
 #define LATENCY_FRAGMENT_BYTES ((size_t)64 << 10)
-#define SLOTS_MAX 1024
+#define STREAM_SLOTS_MAX 1024 /* of small messages */
+#define LATENCY_SLOTS_MAX 32  /* few: so that they stay in the nearest cache */
 
 struct slot {
     uint64_t size;          /* bytes of the message that lie in this slot */
