@@ -12,6 +12,7 @@
 enum {
     HISTOGRAM_PART_BITS = 7,
     HISTOGRAM_PARTS = 1 << HISTOGRAM_PART_BITS,
+    HISTOGRAM_EXACT = 2 * HISTOGRAM_PARTS, /* below it, a bucket for each value */
     HISTOGRAM_BITS = 40, /* values from 2^40 ns, 18 minutes, on are counted as that */
     HISTOGRAM_BUCKETS = (HISTOGRAM_BITS - HISTOGRAM_PART_BITS + 1) * HISTOGRAM_PARTS
 };
@@ -25,7 +26,7 @@ struct histogram {
  * bits behind the first one. */
 static inline uint32_t histogram_bucket(uint64_t ns)
 {
-    if (ns < 2 * HISTOGRAM_PARTS)
+    if (ns < HISTOGRAM_EXACT)
         return (uint32_t)ns;
     if (ns >> HISTOGRAM_BITS != 0)
         return HISTOGRAM_BUCKETS - 1;
@@ -36,7 +37,7 @@ static inline uint32_t histogram_bucket(uint64_t ns)
 /* The middle of a bucket: off by at most half its width, 1/256 of the value. */
 static inline uint64_t histogram_value(uint32_t bucket)
 {
-    if (bucket < 2 * HISTOGRAM_PARTS)
+    if (bucket < HISTOGRAM_EXACT)
         return bucket;
     uint32_t shift = bucket / HISTOGRAM_PARTS - 1;
     uint64_t lowest = (uint64_t)(bucket - shift * HISTOGRAM_PARTS) << shift;

@@ -23,7 +23,7 @@ void lane_lay_out(struct lane *lane, char *memory, size_t lane_bytes, uint32_t t
     size_t slots = STREAM_RING_BYTES / fragment;
     slots = smaller(smaller(slots > 2 ? slots : 2, slots_max), room / lane->stride_bytes);
     lane->slots = 1;
-    while (2 * lane->slots <= slots) /* a power of two: slot_of() counts on it */
+    while (lane->slots <= slots / 2) /* a power of two: slot_of() counts on it */
         lane->slots *= 2;
 }
 

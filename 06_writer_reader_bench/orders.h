@@ -176,9 +176,10 @@ static inline void run_messages(struct pair *pair, struct row *row, uint64_t cou
         end_if_lost(pair);
         die("the test failed: %s", strerror(errno));
     }
-    if (row->answer.wrong + row->run.wrong > 0)
-        die("%llu of %llu messages did not arrive as they were sent",
-            (unsigned long long)(row->answer.wrong + row->run.wrong), (unsigned long long)count);
+    unsigned long long wrong = row->answer.wrong + row->run.wrong;
+    if (wrong > 0)
+        die("%llu of %llu messages did not arrive as they were sent", wrong,
+            (unsigned long long)count);
 }
 
 #endif

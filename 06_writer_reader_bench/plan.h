@@ -113,8 +113,11 @@ static inline void read_processors(int processors[2], const char *cpus, bool is_
 #ifndef __linux__
     usage_die("--cpu %s: this system cannot keep a process on a processor", cpus);
 #endif
-    char end;
-    if (sscanf(cpus, "%4d,%4d%c", &processors[0], &processors[1], &end) != 2)
+    char *end;
+    processors[0] = (int)strtol(cpus, &end, 10);
+    if (*end == ',')
+        processors[1] = (int)strtol(end + 1, &end, 10);
+    if (end == cpus || end[-1] == ',' || *end != '\0' || strchr(cpus, ',') == NULL)
         usage_die("--cpu %s: give two processors, the writer's and the reader's, like --cpu 0,1",
                   cpus);
     for (int half = 0; half < 2; half++)

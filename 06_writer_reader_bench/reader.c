@@ -162,10 +162,10 @@ static int do_step(const struct order *order, struct answer *answer)
 {
     if (order->step == STEP_BOUNCE)
         return bounce_as_reader(shared, &watch);
-    if (order->step == STEP_LEAVE)
+    if (order->step == STEP_LEAVE) {
         link_close(&connection);
-    if (order->step == STEP_LEAVE)
         return 0;
+    }
     if (!is_possible(order)) {
         errno = EPROTO;
         return -1;
@@ -250,7 +250,7 @@ static void report(void)
 }
 
 /* Says why it is over, and returns the exit status. */
-static int end(bool in_test)
+static int finish(bool in_test)
 {
     int reason = errno;
     if (reason == ETIMEDOUT)
@@ -279,5 +279,5 @@ int main(int argc, char **argv)
 
     join_writer();
     print_data("Shared memory receiver ready.\n");
-    return end(follow_orders());
+    return finish(follow_orders());
 }

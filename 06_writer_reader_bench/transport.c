@@ -19,7 +19,7 @@ static void do_nothing(int signal_number)
 
 /* [tick] Ten times a second a signal interrupts whatever system call the process is waiting in, which
  * then looks whether to go on waiting: it costs nothing while messages flow. */
-static void set_tick(int interval_ms)
+static void set_tick(suseconds_t interval_ms)
 {
     struct sigaction action = {.sa_handler = do_nothing}; /* no SA_RESTART: waits end with EINTR */
     sigemptyset(&action.sa_mask);

@@ -9,7 +9,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-enum { SOCKET_BUFFER_BYTES = 4 << 20, TOKEN_PATIENCE_MS = 200 };
+enum { SOCKET_BUFFER_BYTES = 4 << 20, TOKEN_PATIENCE_US = 200000 };
 
 static struct sockaddr_in loopback(uint32_t port)
 {
@@ -57,7 +57,7 @@ static int tcp_join(struct link *link)
 static bool knows_token(const struct link *link)
 {
     uint64_t token = 0;
-    struct timeval patience = {.tv_usec = TOKEN_PATIENCE_MS * 1000}, never = {.tv_sec = 0};
+    struct timeval patience = {.tv_usec = TOKEN_PATIENCE_US}, never = {.tv_sec = 0};
     (void)setsockopt(link->in, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     ssize_t got = recv(link->in, &token, sizeof token, MSG_WAITALL);
     (void)setsockopt(link->in, SOL_SOCKET, SO_RCVTIMEO, &never, sizeof never);

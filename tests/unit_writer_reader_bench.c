@@ -178,7 +178,7 @@ static void checks(void)
     checksum = 0;
     check_message(data, 8 + 3, 'Q', &checksum);
     ok("the checksum: words and the bytes behind them",
-       checksum == 'Q' * UINT64_C(0x0101010101010101) + 3 * 'Q');
+       checksum == 'Q' * UINT64_C(0x0101010101010101) + UINT64_C(3) * 'Q');
     bool never_26 = true;
     for (uint64_t bytes = 1; bytes < 20000000; bytes += 1 + bytes / 7)
         for (uint64_t count = 1; count < 100; count++)
