@@ -7,7 +7,7 @@
 OWN_NAME := --name /make-$$$$
 OWN_FILE := /tmp/make-$$$$.dat
 
-LESSONS := countdown buffer_transfer ring_buffer mmap_db sysv
+LESSONS := countdown buffer_transfer ring_buffer mmap_db writer_reader_bench sysv
 
 countdown_programs := 01_countdown/producer 01_countdown/consumer
 countdown_demo     := "01_countdown/producer --interval 200 $(OWN_NAME)" "01_countdown/consumer $(OWN_NAME)"
@@ -26,6 +26,11 @@ mmap_db_programs := 04_mmap_db/writer 04_mmap_db/reader
 mmap_db_parts    := $(addprefix 04_mmap_db/,db.c check.c crc.c grow.c index.c lock.c open.c record.c recover.c)
 mmap_db_demo     := "04_mmap_db/reader --file $(OWN_FILE) watch --count 5" "04_mmap_db/writer --file $(OWN_FILE) load 04_mmap_db/cities.csv"
 mmap_db_benches  := 04_mmap_db/bench
+
+writer_reader_bench_programs := 06_writer_reader_bench/writer 06_writer_reader_bench/reader
+writer_reader_bench_parts    := $(addprefix 06_writer_reader_bench/,runs.c lane.c wait.c memory.c stream.c) \
+	$(wildcard 06_writer_reader_bench/transport*.c)
+writer_reader_bench_demo     := "06_writer_reader_bench/writer latency --transport shm,pipe,unix --sync spin,sem --size 1024 --count 2000 $(OWN_NAME)" "06_writer_reader_bench/reader $(OWN_NAME)"
 
 # Its objects are found by a file instead of a name: one that make has made in this folder.
 sysv_programs := 07_sysv/producer 07_sysv/consumer
@@ -49,7 +54,8 @@ STANDARD += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-poi
 endif
 COMPILE   = $(CC) $(STANDARD) $(WARNINGS) $(CFLAGS)
 
-.PHONY: all help $(LESSONS) mmap_file test torture hostile verify demo bench lint format clean clean-ipc
+.PHONY: all help $(LESSONS) mmap_file test torture hostile verify demo bench bench-all \
+	bench-writer_reader_bench plots lint format clean clean-ipc
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS) $(TOOLS) ## every lesson (the default)
@@ -67,6 +73,8 @@ ring_buffer: $(ring_buffer_programs) ## lesson 03: a lock-free ring between two 
 
 mmap_db: $(mmap_db_programs) ## lesson 04: a database in a file that many processes share
 
+writer_reader_bench: $(writer_reader_bench_programs) ## lesson 06: shared memory against every other way
+
 sysv: $(sysv_programs) ## lesson 07: a pipe made of System V shared memory and semaphores
 
 # What to type next.
@@ -80,6 +88,10 @@ mmap_file: mmap_db # another name for it
 run-%: ## run-NAME: both halves of a lesson in this terminal
 	@$(MAKE) --no-print-directory -s $($*_programs)
 	@INPUT=$($*_input) tools/run_pair.sh $($*_programs:%=./%)
+
+# Its writer asks, so it needs the terminal.
+run-writer_reader_bench: $(writer_reader_bench_programs)
+	@cd 06_writer_reader_bench && { ./reader --quiet & } && ./writer; status=$$?; wait; exit $$status
 
 bench-%: ## bench-NAME: how fast a lesson is
 	@$(MAKE) --no-print-directory -s $($*_programs)
@@ -98,7 +110,21 @@ bench-ring_buffer: $(ring_buffer_benches)
 bench-sysv: $(sysv_benches) $(sysv_programs)
 	@07_sysv/bench
 
-bench: $(LESSONS:%=bench-%) ## all of them
+# The reader follows along; when the writer ends, so does it.
+COMPARE = cd 06_writer_reader_bench && { ./reader --quiet $(OWN_NAME) >/dev/null 2>&1 & } && ./writer compare $(OWN_NAME)
+
+bench-writer_reader_bench: bench
+
+bench: $(writer_reader_bench_programs) ## lesson 06's comparison: shared memory against every other way, in two minutes
+	@$(COMPARE) --csv ../build/bench.csv; status=$$?; wait; exit $$status
+
+bench-all: $(LESSONS:%=bench-%) ## the benches of all lessons
+
+# Draws the last comparison, or makes one.
+plots: ## lesson 06's pictures: latency and throughput by size, as SVG (needs gnuplot)
+	@if ! command -v gnuplot >/dev/null; then echo 'plots: left out: gnuplot is missing (on Debian: apt install gnuplot-nox)'; \
+	else { [ -s build/bench.csv ] || $(MAKE) --no-print-directory bench; } && \
+		gnuplot -e "csv='build/bench.csv'" 06_writer_reader_bench/plots.gp; fi
 
 # SQLite and LMDB are measured beside it if their headers are there.
 RIVALS = $(foreach rival,lmdb sqlite3,$(if $(shell echo '\#include <$(rival).h>' | $(CC) -E - 2>/dev/null),$(rival)))

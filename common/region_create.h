@@ -12,6 +12,12 @@
 
 #include "region.h"
 
+/* What the halves are called; a lesson that calls them otherwise defines both before. */
+#ifndef REGION_OWNER_IS
+#define REGION_OWNER_IS "producer"
+#define REGION_PEER_IS "consumer"
+#endif
+
 /* A region as one process sees it. */
 struct region {
     struct region_header *header; /* where it is mapped, or NULL */
@@ -154,7 +160,8 @@ static inline int region_try_create(struct region *region, const struct region_f
     do {
         if (process_is_alive(found.pid))
             return region_fail(region, EBUSY,
-                               "another producer (pid %d) is running; stop it first, or choose "
+                               "another " REGION_OWNER_IS
+                               " (pid %d) is running; stop it first, or choose "
                                "another --name",
                                (int)found.pid);
         claim = (struct region_claim){getpid(), (uint16_t)(found.generation + 1), REGION_BUILDING};
@@ -280,7 +287,7 @@ static inline int region_attach(struct region *region, const char *name,
         if (stop_requested())
             return region_fail(region, EINTR, "a stop signal came");
         if (deadline_passed(deadline))
-            return region_fail(region, ETIMEDOUT, "no producer is there");
+            return region_fail(region, ETIMEDOUT, "no " REGION_OWNER_IS " is there");
         backoff_wait(&backoff);
     }
     if (attached == -1)
@@ -295,10 +302,11 @@ static inline int region_claim_peer(struct region *region, bool any_run)
     struct region_claim found = atomic_load_explicit(&region->header->peer, memory_order_acquire);
     do {
         if (!any_run && found.generation != claim.generation)
-            return region_fail(region, EAGAIN, "another producer has taken over");
+            return region_fail(region, EAGAIN, "another " REGION_OWNER_IS " has taken over");
         if (process_is_alive(found.pid))
             return region_fail(region, EBUSY,
-                               "another consumer (pid %d) is connected; wait for its end, or "
+                               "another " REGION_PEER_IS
+                               " (pid %d) is connected; wait for its end, or "
                                "choose another --name for both halves",
                                (int)found.pid);
     } while (!region_claim(&region->header->peer, &found, claim));

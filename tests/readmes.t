@@ -14,7 +14,17 @@ block() {
 alike() {
     sed -E -e "s| $own||" -e "s|$work/db|mmap_db.dat|" -e 's/pid [0-9]+/pid N/' \
         -e 's/in [0-9.]+ s, [0-9.]+ [a-zA-Z]+\/s$/in N s, N bytes\/s/' -e 's/in [0-9.]+ s$/in N s/' \
-        -e 's/[0-9.]+( M)? messages\/s/N messages\/s/' -e 's/full [0-9]+ times/full N times/'
+        -e 's/[0-9.]+( M)? messages\/s/N messages\/s/' -e 's/full [0-9]+ times/full N times/' \
+        -e 's/message: [0-9.]+ ms/message: N ms/' -e 's/Throughput: [0-9.]+ MB/Throughput: N MB/'
+}
+
+# What a person types at a prompt is echoed by the terminal, with the line's end.
+typed() {
+    block "$1" 1 | sed -n 's/^Enter [a-z ]*: //p'
+}
+
+without_typed() {
+    sed -z -E 's/(Enter [a-z ]*: )[0-9]+\n/\1/g'
 }
 
 # What keeps this test's objects apart from those of others.
@@ -39,7 +49,8 @@ transcript_is_true() { # README
     touch "$work/key"
     cd "$(dirname "$1")" || return 1
     rm -f "$work/1" # the last one's: it said so too
-    bash -c "$first" >"$work/1" 2>&1 &
+    typed README.md >"$work/typed"
+    bash -c "$first" <"$work/typed" >"$work/1" 2>&1 &
     local pid=$!
     said_waiting() {
         grep -q 'waiting for the' "$work/1"
@@ -49,7 +60,7 @@ transcript_is_true() { # README
     wait "$pid"
     cd "$work" || return 1
     for n in 1 2; do
-        diff <(block "$1" $n | tail -n +2 | alike) <(alike <$n) | sed 's/^/# /' | tee differences
+        diff <(block "$1" $n | tail -n +2 | without_typed | alike) <(alike <$n) | sed 's/^/# /' | tee differences
         [ ! -s differences ] || return 1
     done
 }

@@ -15,21 +15,31 @@
 #include "../01_countdown/countdown.h"
 #include "../02_buffer_transfer/channel.h"
 #include "../03_ring_buffer/ring_pair.h"
+#include "../06_writer_reader_bench/format.h"
 #include "clean_sysv.h"
 
 const char program_name[] = "clean_ipc";
 
 static const struct lesson {
-    const char *object; /* of the default name */
+    const char *object; /* of the default name; with a slash: the name itself */
     const struct region_format *format;
     const char *semaphores[5]; /* suffixes of their names */
 } lessons[] = {
     {"countdown", &countdown_format, {"-writable", "-readable"}},
     {"transfer", &channel_format, {"-writable", "-readable", "-free", "-filled"}},
     {"ring", &ring_format, {NULL}},
+    {bench_name, &bench_format, {NULL}},
 };
 
 enum { LESSONS = sizeof lessons / sizeof lessons[0] };
+
+static void default_name_of(const struct lesson *lesson, char name[REGION_NAME_LENGTH + 1])
+{
+    if (lesson->object[0] == '/')
+        snprintf(name, REGION_NAME_LENGTH + 1, "%s", lesson->object);
+    else
+        region_default_name(name, lesson->object);
+}
 
 /* Whose leftover is under this name? NULL: none of ours. Then *format is what its header says. */
 static const struct lesson *look_at(const char *name, struct region_format *format)
@@ -87,7 +97,7 @@ static void clean_default_name(const struct lesson *lesson)
 {
     char name[REGION_NAME_LENGTH + 1];
     struct region_format format = *lesson->format;
-    region_default_name(name, lesson->object);
+    default_name_of(lesson, name);
     int fd = shm_open(name, O_RDWR, 0);
     if (fd == -1 && errno == ENOENT) {
         unlink_semaphores(name, lesson);
@@ -103,7 +113,7 @@ static bool is_default_name(const char *name)
 {
     char default_name[REGION_NAME_LENGTH + 1];
     for (int i = 0; i < LESSONS; i++) {
-        region_default_name(default_name, lessons[i].object);
+        default_name_of(&lessons[i], default_name);
         if (strcmp(name, default_name) == 0)
             return true;
     }

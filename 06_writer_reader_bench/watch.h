@@ -1,0 +1,47 @@
+/* watch.h - how long to wait for the other half: it may have died, be suspended, or a stop may come
+ *
+ * Every wait of this lesson, in memory or in the kernel, calls watch_look() at least every 100 ms.
+ */
+#ifndef WATCH_H
+#define WATCH_H
+
+#include "../common/region_create.h"
+
+struct watch {
+    const struct region *region;
+    int64_t timeout_ms;    /* of a single wait; -1: for ever */
+    int64_t since;         /* when the wait began; 0: none was looked at yet */
+    int64_t next;          /* the next look */
+    bool shares_processor; /* with the other half: who spins keeps it from running */
+};
+
+/* The wait is over: the next one has its whole time. */
+static inline void watch_reset(struct watch *watch)
+{
+    watch->since = 0;
+}
+
+/* To be called now and then in a wait. Returns 0: go on waiting, or -1 with errno: EPIPE (the other
+ * half has gone), EINTR (a stop signal), ETIMEDOUT (it answers no more). */
+static inline int watch_look(struct watch *watch)
+{
+    if (stop_requested()) {
+        errno = EINTR;
+        return -1;
+    }
+    int64_t now = now_ns();
+    if (watch->since == 0)
+        watch->since = watch->next = now;
+    if (now < watch->next)
+        return 0;
+    watch->next = now + LOOK_INTERVAL_MS * NS_PER_MS;
+    if (region_fate(region_other_place(watch->region), watch->region->other) != NULL)
+        errno = EPIPE;
+    else if (watch->timeout_ms != -1 && now - watch->since > watch->timeout_ms * NS_PER_MS)
+        errno = ETIMEDOUT;
+    else
+        return 0;
+    return -1;
+}
+
+#endif

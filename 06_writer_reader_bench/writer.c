@@ -1,0 +1,130 @@
+/* writer.c - measures how fast messages reach another process: shared memory, and everything else
+ *
+ * Partner: reader.c.  Agreement between the two: bench.h.
+ * Build:   cc writer.c runs.c transport*.c stream.c memory.c lane.c wait.c -o writer -O2 -pthread -lrt
+ * Run:     ./writer             and in another terminal     ./reader
+ * Look first at main(); menu.h is the menu, compare.h the comparison, orders.h how the halves keep in
+ * step; then at runs.c, where the halves of each test stand side by side.
+ */
+#define _GNU_SOURCE
+#include "compare.h"
+#include "menu.h"
+
+const char program_name[] = "writer";
+
+static const char help[] =
+    "Usage: writer [OPTIONS]                                   the menu\n"
+    "       writer latency|throughput|compare [OPTIONS]        one test, or both, and a table\n"
+    "Sends messages to ./reader and measures how long they take.\n"
+    "\n"
+    "  --transport T,...  how: shm, mmap, sysv, pipe, fifo, unix, tcp, mq (default all)\n"
+    "  --sync S,...       how to wait in shm and mmap: spin, hybrid, sem, cond, futex (default "
+    "all;\n"
+    "                     sysv only spins unless this is given)\n"
+    "  --size N,...       bytes of a message (default 64,1024,65536,1048576,10485760)\n"
+    "  --count N          messages, 1 to 100000000 (default as many as take half a second)\n"
+    "  --warmup N         messages before, not counted, 0 to 100000000 (default 20 ms of them)\n"
+    "  --cpu A,B          the processors for the writer and the reader (default the first two "
+    "that\n"
+    "                     the writer may use; with the menu, wherever they are)\n"
+    "  --csv FILE         the figures as a table for programs, too\n"
+    "  --name NAME        the region's name: a slash and up to 29 other characters (default "
+    "/myshm)\n"
+    "  --timeout SECONDS  how long to wait for the reader, 0 to 1000000; 0 is for ever (default "
+    "60)\n"
+    "  -h, --help         show this text\n"
+    "\n"
+    "Run the pair:  ./writer  and, in another terminal,  ./reader\n";
+
+static struct pair pair = {.watch.region = &pair.region, .timeout_s = 60, .processors = {-1, -1}};
+static struct plan plan;
+static const char *mode;
+
+static void read_options(int argc, char **argv)
+{
+    const char *name = bench_name, *cpus = NULL;
+    plan = default_plan();
+    const struct option_rule rules[] = {
+        {"transport", .text = &plan.transport_list},
+        {"sync", .text = &plan.wait_list},
+        {"size", .text = &plan.size_list},
+        {"count", .number = &plan.count, .minimum = 1, .maximum = 100000000},
+        {"warmup", .number = &plan.warmup, .minimum = 0, .maximum = 100000000},
+        {"cpu", .text = &cpus},
+        {"csv", .text = &plan.csv_path},
+        {"name", .text = &name},
+        {"timeout", .number = &pair.timeout_s, .minimum = 0, .maximum = 1000000},
+        {.name = NULL},
+    };
+    int first = parse_options(argc, argv, help, rules);
+    mode = argv[first];
+    if (mode != NULL)
+        reject_arguments(first + 1, argv);
+    read_plan(&plan, mode);
+    read_processors(pair.processors, cpus, mode != NULL);
+    pair.names = region_names("", name, REGION_NAME_LENGTH);
+    if (strcmp(name, bench_name) == 0)
+        pair.names.option[0] = '\0'; /* the reader's default, too */
+    pair.watch.timeout_ms = pair.timeout_s == 0 ? -1 : pair.timeout_s * 1000;
+}
+
+/* Runs at exit, whatever the reason. */
+static void leave(void)
+{
+    link_close(&pair.link);
+    free_buffers(&pair.buffers);
+    region_close(&pair.region);
+}
+
+/* A region that a dead writer left is taken over in the size it has. */
+static size_t size_of_leftover(void)
+{
+    struct region found;
+    size_t bytes = 0;
+    if (region_find(&found, pair.names.region, &bench_format) == 1 &&
+        found.size_bytes >= REGION_BYTES_MIN && found.size_bytes <= REGION_BYTES)
+        bytes = found.size_bytes;
+    region_close(&found);
+    return bytes;
+}
+
+/* [fit] Containers often have but 64 MB of shared memory: what doesn't fit is halved. */
+static void create_region(void)
+{
+    struct region_format format = bench_format;
+    size_t leftover = size_of_leftover();
+    format.size_bytes = leftover != 0 ? leftover : REGION_BYTES;
+    while (region_create(&pair.region, pair.names.region, &format) == -1) {
+        exit_if_stopped();
+        if (errno != ENOSPC || format.size_bytes / 2 < REGION_BYTES_MIN)
+            die("cannot create %s: %s", pair.names.region, pair.region.problem);
+        format.size_bytes = format.size_bytes / 2 / 4096 * 4096;
+    }
+    pair.shared = (struct shared *)pair.region.header;
+    if (format.size_bytes != REGION_BYTES)
+        note("the region has %zu MiB instead of %zu, since there is no more room (df /dev/shm); "
+             "the longest message has %zu bytes",
+             format.size_bytes / MIB, REGION_BYTES / MIB, message_max(&pair));
+    place_clear(pair.shared); /* what a dead writer had made */
+    struct shared *shared = pair.shared;
+    atomic_store_explicit(&shared->order_number, 0, memory_order_relaxed);
+    atomic_store_explicit(&shared->answer_number, 0, memory_order_relaxed);
+    region_publish(&pair.region);
+}
+
+int main(int argc, char **argv)
+{
+    read_options(argc, argv);
+    catch_stop_signals();
+    signal(SIGPIPE, SIG_IGN); /* print_data() notices a closed stdout; a transport its closed end */
+    CHECK(atexit(leave));
+
+    create_region();
+    if (mode == NULL)
+        return show_menu(&pair);
+    check_sizes(&plan, message_max(&pair));
+    open_csv(plan.csv_path);
+    await_reader(&pair);
+    compare(&pair, &plan);
+    return exit_status();
+}
