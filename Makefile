@@ -21,10 +21,12 @@ ring_buffer_programs := 03_ring_buffer/producer 03_ring_buffer/consumer
 ring_buffer_demo     := "03_ring_buffer/producer --count 20000000 $(OWN_NAME)" "03_ring_buffer/consumer $(OWN_NAME)"
 ring_buffer_benches  := 03_ring_buffer/bench 03_ring_buffer/bench_8
 
+PITFALLS := $(patsubst %.c,%,$(wildcard pitfalls/*.c))
+
 PROGRAMS   := $(foreach lesson,$(LESSONS),$($(lesson)_programs) $($(lesson)_benches))
 TOOLS      := tools/clean_ipc
 UNIT_TESTS := $(patsubst %.c,%.t,$(wildcard tests/unit_*.c))
-BINARIES   := $(PROGRAMS) $(TOOLS) $(UNIT_TESTS) tests/scribble
+BINARIES   := $(PROGRAMS) $(PITFALLS) $(TOOLS) $(UNIT_TESTS) tests/scribble
 PARTS      := $(foreach lesson,$(LESSONS),$($(lesson)_parts:%.c=build/%.o))
 
 CFLAGS   ?= -O2 -g
@@ -36,7 +38,7 @@ STANDARD += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-poi
 endif
 COMPILE   = $(CC) $(STANDARD) $(WARNINGS) $(CFLAGS)
 
-.PHONY: all help $(LESSONS) test torture hostile demo bench lint format clean clean-ipc
+.PHONY: all help $(LESSONS) pitfalls test torture hostile demo bench lint format clean clean-ipc
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS) $(TOOLS) ## every lesson (the default)
@@ -83,7 +85,14 @@ demo: $(PROGRAMS) ## every lesson at work, a few seconds each
 	@$(foreach lesson,$(LESSONS),\
 		printf '\n== %s\n' $(lesson); LIVE=$($(lesson)_live) tools/run_pair.sh $($(lesson)_demo) || exit;)
 
-test: all $(UNIT_TESTS) ## every test (TAP, run by prove)
+pitfalls: $(PITFALLS) ## the classic mistakes, each seen to go wrong and seen put right
+	@tools/pitfalls.sh $^
+
+pitfall-%: ## pitfall-NAME: one of them
+	@$(MAKE) --no-print-directory -s pitfalls/$*
+	@pitfalls/$*
+
+test: all $(PITFALLS) $(UNIT_TESTS) ## every test (TAP, run by prove)
 	@prove --jobs 8 --failures --comments --exec '' tests/*.t
 
 torture: all tests/scribble ## ROUNDS=1000 SEED=N: every lesson, killed and stopped at random moments
@@ -101,7 +110,7 @@ hostile: ## ROUNDS=1000 SEED=N: every lesson, built with sanitizers, while a pee
 DEPENDENCIES = -MMD -MP -MF build/$(subst /,-,$@).d
 BUILD_ONE    = $(COMPILE) $(DEPENDENCIES) -o $@ $< $(filter %.o,$^) $(LDFLAGS) $(LIBRARIES)
 
-$(PROGRAMS) $(TOOLS): %: %.c build/flags
+$(PROGRAMS) $(PITFALLS) $(TOOLS): %: %.c build/flags
 	$(BUILD_ONE)
 
 $(UNIT_TESTS): %.t: %.c build/flags
@@ -129,7 +138,7 @@ ifneq ($(FLAGS),$(shell cat build/flags 2>/dev/null))
 $(shell mkdir -p build && echo '$(FLAGS)' >build/flags)
 endif
 
-SOURCES := $(wildcard common/*.h [0-9]*/*.[ch] tools/*.c tests/*.[ch])
+SOURCES := $(wildcard common/*.h [0-9]*/*.[ch] pitfalls/*.[ch] tools/*.c tests/*.[ch])
 SCRIPTS := .ci/run $(wildcard tools/*.sh tests/*.sh) $(filter-out $(UNIT_TESTS),$(wildcard tests/*.t))
 
 lint: ## clang-format, clang-tidy, cppcheck, shellcheck: each silent
