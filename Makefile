@@ -38,11 +38,13 @@ sysv_demo     := "07_sysv/producer --key build/flags" "07_sysv/consumer --key bu
 sysv_input    := LICENSE
 sysv_benches  := 07_sysv/bench
 
+PITFALLS := $(patsubst %.c,%,$(wildcard pitfalls/*.c))
+
 PROGRAMS   := $(foreach lesson,$(LESSONS),$($(lesson)_programs) $($(lesson)_benches))
 TOOLS      := tools/clean_ipc
 UNIT_TESTS := $(patsubst %.c,%.t,$(wildcard tests/unit_*.c))
 HOOKED     := tests/hooked_writer
-BINARIES   := $(PROGRAMS) $(TOOLS) $(UNIT_TESTS) $(HOOKED) tests/scribble
+BINARIES   := $(PROGRAMS) $(PITFALLS) $(TOOLS) $(UNIT_TESTS) $(HOOKED) tests/scribble
 PARTS      := $(foreach lesson,$(LESSONS),$($(lesson)_parts:%.c=build/%.o))
 
 CFLAGS   ?= -O2 -g
@@ -54,7 +56,7 @@ STANDARD += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-poi
 endif
 COMPILE   = $(CC) $(STANDARD) $(WARNINGS) $(CFLAGS)
 
-.PHONY: all help $(LESSONS) mmap_file test torture hostile verify demo bench bench-all \
+.PHONY: all help $(LESSONS) mmap_file pitfalls test torture hostile verify demo bench bench-all \
 	bench-writer_reader_bench plots lint format clean clean-ipc
 .DEFAULT_GOAL := all
 
@@ -146,7 +148,14 @@ demo: $(PROGRAMS) ## every lesson at work, a few seconds each
 		printf '\n== %s\n' $(lesson); \
 		LIVE=$($(lesson)_live) INPUT=$($(lesson)_input) tools/run_pair.sh $($(lesson)_demo) || exit;)
 
-test: all $(UNIT_TESTS) $(HOOKED) ## every test (TAP, run by prove)
+pitfalls: $(PITFALLS) ## the classic mistakes, each seen to go wrong and seen put right
+	@tools/pitfalls.sh $^
+
+pitfall-%: ## pitfall-NAME: one of them
+	@$(MAKE) --no-print-directory -s pitfalls/$*
+	@pitfalls/$*
+
+test: all $(PITFALLS) $(UNIT_TESTS) $(HOOKED) ## every test (TAP, run by prove)
 	@prove --jobs 8 --failures --comments --exec '' tests/*.t
 
 torture: all tests/scribble ## ROUNDS=1000 SEED=N: every lesson, killed and stopped at random moments
@@ -167,7 +176,7 @@ verify: ## the models beside the code, every state of them, by spin
 DEPENDENCIES = -MMD -MP -MF build/$(subst /,-,$@).d
 BUILD_ONE    = $(COMPILE) $(DEPENDENCIES) -o $@ $< $(filter %.o,$^) $(LDFLAGS) $(LIBRARIES)
 
-$(PROGRAMS) $(TOOLS): %: %.c build/flags
+$(PROGRAMS) $(PITFALLS) $(TOOLS): %: %.c build/flags
 	$(BUILD_ONE)
 
 $(UNIT_TESTS): %.t: %.c build/flags
@@ -201,7 +210,7 @@ ifneq ($(FLAGS),$(shell cat build/flags 2>/dev/null))
 $(shell mkdir -p build && echo '$(FLAGS)' >build/flags)
 endif
 
-SOURCES := $(wildcard common/*.h [0-9]*/*.[ch] tools/*.c tests/*.[ch])
+SOURCES := $(wildcard common/*.h [0-9]*/*.[ch] pitfalls/*.[ch] tools/*.c tests/*.[ch])
 SCRIPTS := .ci/run $(wildcard tools/*.sh tests/*.sh) $(filter-out $(UNIT_TESTS),$(wildcard tests/*.t))
 
 lint: ## clang-format, clang-tidy, cppcheck, shellcheck: each silent

@@ -91,19 +91,29 @@ static inline struct region_names region_names(const char *lesson, const char *n
     return names;
 }
 
-/* A process that has ended stays in the table, as a zombie, till its parent asks for its exit
- * status; some parents never do. Linux tells by the letter behind the name in /proc/PID/stat. */
-static inline bool process_is_zombie(int32_t pid)
+/* What Linux says of a process by the letter behind its name in /proc/PID/stat: R runs, S sleeps ...;
+ * elsewhere, and where there is no such process, a null byte. */
+static inline char process_state(int32_t pid)
 {
     char path[32], stat[512] = "";
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd == -1)
-        return false;
+        return '\0';
     ssize_t bytes = read(fd, stat, sizeof stat - 1);
     close(fd);
     const char *name_end = bytes > 0 ? strrchr(stat, ')') : NULL;
-    return name_end != NULL && (name_end[2] == 'Z' || name_end[2] == 'X');
+    if (name_end == NULL)
+        return '\0';
+    return name_end[2];
+}
+
+/* A process that has ended stays in the table, as a zombie, till its parent asks for its exit
+ * status; some parents never do. */
+static inline bool process_is_zombie(int32_t pid)
+{
+    char state = process_state(pid);
+    return state == 'Z' || state == 'X';
 }
 
 /* kill(pid, 0) sends nothing: it asks. EPERM means alive, and another user's. */

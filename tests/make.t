@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 unset MAKEFLAGS MFLAGS MAKELEVEL # this make is not the one that runs the tests
-mkdir copy && (cd "$root" && tar cf - --exclude=.git --exclude=build Makefile common tools tests [0-9]*) | tar xf - -C copy
+mkdir copy && (cd "$root" && tar cf - --exclude=.git --exclude=build Makefile common tools tests pitfalls [0-9]*) | tar xf - -C copy
 cd copy || exit 1
 # shellcheck disable=SC2120 # it is called with arguments, through ok()
 make() {
@@ -21,7 +21,8 @@ ok 'make -j builds every lesson' make -j 4
 ok 'without a word' test ! -s "$work/out" -a ! -s "$work/err"
 ok 'a second make has nothing to do' command make -q
 ok 'make help' make help
-for target in all countdown run-NAME demo test bench verify lint format clean clean-ipc; do
+for target in all countdown run-NAME pitfalls pitfall-NAME demo test torture hostile verify bench lint format \
+    clean clean-ipc; do
     ok "help explains $target" says "$work/out" "^  .*$target"
 done
 
@@ -42,10 +43,13 @@ ok 'make countdown' make countdown
 ok 'prints the two commands' says "$work/out" '^    \./01_countdown/producer$'
 ok 'of both halves' says "$work/out" '^    \./01_countdown/consumer$'
 
-for file in $(grep -l '^int main' [0-9]*/*.c tools/*.c); do
+ok 'make pitfall-pointer' make pitfall-pointer
+ok 'shows one pitfall' says "$work/out" '^right: the offset'
+
+while read -r file; do
     build=$(sed -n 's|^ \* Build: *\(cc [^(]*-lrt\).*|\1|p' "$file")
     ok "$file builds by the command in its header" bash -c "[ -n '$build' ] && cd ${file%/*} && $build"
-done
+done < <(grep -l '^int main' [0-9]*/*.c pitfalls/*.c tools/*.c)
 
 ok 'make demo' make demo
 ok 'shows both halves, each line with who said it' says "$work/out" '^producer \| sent 0$'

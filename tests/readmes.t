@@ -94,6 +94,27 @@ anchors_exist() { # README or model: each `[anchor]` stands in a source of the l
     return "$missing"
 }
 
+# Where an anchor follows a link to a source, it stands in that one: [`ring.h`](../03_ring_buffer/ring.h) `[lines]`.
+anchors_are_where_it_says() { # README
+    local token file='' missing=0
+    while read -r token; do
+        case $token in
+        \]*) file=${token#"]("} file=$(dirname "$1")/${file%")"} ;;
+        *) [ ! -f "$file" ] || grep -qF -e "${token//\`/}" "$file" ||
+            { echo "#   no $token in $file"; missing=1; } ;;
+        esac
+    done < <(grep -oE '\]\([^)]+\)|`\[[a-z -]+\]`' "$1")
+    return "$missing"
+}
+
+readme=$root/pitfalls/README.md
+ok 'pitfalls/README.md: every link leads somewhere' links_lead_somewhere "$readme"
+ok 'pitfalls/README.md: every anchor is in the file that it names' anchors_are_where_it_says "$readme"
+is 'pitfalls/README.md: each pitfall, and no other, has its heading' \
+    "$(sed -n 's/^### //p' "$readme" | sort)" "$(cd "$root/pitfalls" && printf '%s\n' *.c | sed 's/\.c$//')"
+is 'pitfalls/README.md: each is in the table of symptoms' \
+    "$(grep '^|' "$readme" | grep -oE '\(#[a-z_]+\)' | tr -d '(#)' | sort -u)" "$(sed -n 's/^### //p' "$readme" | sort)"
+
 for readme in "$root"/README.md "$root"/[0-9]*/README.md; do
     ok "${readme#"$root"/}: every link leads somewhere" links_lead_somewhere "$readme"
     ok "${readme#"$root"/}: every anchor is in the code" anchors_exist "$readme"
