@@ -68,7 +68,7 @@ static uint64_t sent(void)
 
 static unsigned long long messages_left(void)
 {
-    return ring_is_read(ring_of(&region), writer.head) ? 0 : writer.mask + 1 - ring_room(&writer);
+    return ring_left(ring_of(&region), writer.head);
 }
 
 /* Runs at exit, whatever the reason: no more messages come. */

@@ -58,12 +58,13 @@ static inline void leave_place(struct region *region)
     region_withdraw(region); /* release: this half's last index is visible to who takes the place */
 }
 
-/* Is every message below that index read? */
-static inline bool ring_is_read(const struct ring *ring, uint64_t index)
+/* How many messages below that index are unread? None when tail has passed it, which it may when the
+ * next producer is there already. */
+static inline uint64_t ring_left(const struct ring *ring, uint64_t index)
 {
-    /* Has tail reached index, or passed it? A difference: both may have passed 2^64.
-     * acquire: pairs with ring.h [release]. */
-    return index - atomic_load_explicit(&ring->tail, memory_order_acquire) - 1 >= RING_SLOTS_MAX;
+    /* A difference: both may have passed 2^64. acquire: pairs with ring.h [release]. */
+    uint64_t left = index - atomic_load_explicit(&ring->tail, memory_order_acquire);
+    return left <= RING_SLOTS_MAX ? left : 0;
 }
 
 /* [close] Leaves the ring. The producer's leaving closes it: no more messages come, and the name is
