@@ -6,7 +6,7 @@
 # The demo and the benchmarks disturb nobody who runs the same lesson at the same time.
 OWN_NAME := --name /make-$$$$
 
-LESSONS := countdown buffer_transfer ring_buffer
+LESSONS := countdown buffer_transfer ring_buffer simd
 
 countdown_programs := 01_countdown/producer 01_countdown/consumer
 countdown_demo     := "01_countdown/producer --interval 200 $(OWN_NAME)" "01_countdown/consumer $(OWN_NAME)"
@@ -21,10 +21,18 @@ ring_buffer_programs := 03_ring_buffer/producer 03_ring_buffer/consumer
 ring_buffer_demo     := "03_ring_buffer/producer --count 20000000 $(OWN_NAME)" "03_ring_buffer/consumer $(OWN_NAME)"
 ring_buffer_benches  := 03_ring_buffer/bench 03_ring_buffer/bench_8
 
+simd_programs := 05_simd/producer 05_simd/consumer
+simd_parts    := 05_simd/kernels.c 05_simd/kernels_scalar.c 05_simd/kernels_sse2.c 05_simd/kernels_avx2.c \
+	05_simd/kernels_avx512.c 05_simd/kernels_neon.c
+simd_demo     := "05_simd/producer --batches 1000000 $(OWN_NAME)" "05_simd/consumer $(OWN_NAME)"
+simd_live     := 1
+simd_benches  := 05_simd/bench
+
 PROGRAMS   := $(foreach lesson,$(LESSONS),$($(lesson)_programs) $($(lesson)_benches))
 TOOLS      := tools/clean_ipc
 UNIT_TESTS := $(patsubst %.c,%.t,$(wildcard tests/unit_*.c))
-BINARIES   := $(PROGRAMS) $(TOOLS) $(UNIT_TESTS)
+LONG_TESTS := tests/sigmoid_exhaustive
+BINARIES   := $(PROGRAMS) $(TOOLS) $(UNIT_TESTS) $(LONG_TESTS)
 PARTS      := $(foreach lesson,$(LESSONS),$($(lesson)_parts:%.c=build/%.o))
 
 CFLAGS   ?= -O2 -g
@@ -36,7 +44,7 @@ STANDARD += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-poi
 endif
 COMPILE   = $(CC) $(STANDARD) $(WARNINGS) $(CFLAGS)
 
-.PHONY: all help $(LESSONS) test demo bench lint format clean clean-ipc
+.PHONY: all help $(LESSONS) simd_processing test test-exhaustive demo bench lint format clean clean-ipc
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS) $(TOOLS) ## every lesson (the default)
@@ -51,6 +59,10 @@ countdown: $(countdown_programs) ## lesson 01: a countdown through shared memory
 buffer_transfer: $(buffer_transfer_programs) ## lesson 02: a channel for messages of any size
 
 ring_buffer: $(ring_buffer_programs) ## lesson 03: a lock-free ring between two processes
+
+simd: $(simd_programs) ## lesson 05: batches of numbers through shared memory, at the vector units' speed
+
+simd_processing: simd
 
 # What to type next.
 $(LESSONS):
@@ -76,6 +88,9 @@ bench-buffer_transfer: $(buffer_transfer_benches)
 bench-ring_buffer: $(ring_buffer_benches)
 	@for bench in $^; do ./$$bench || exit; done
 
+bench-simd: $(simd_benches)
+	@$<
+
 bench: $(LESSONS:%=bench-%) ## all of them
 
 # A recipe's first failure ends the demo with its status.
@@ -86,12 +101,15 @@ demo: $(PROGRAMS) ## every lesson at work, a few seconds each
 test: all $(UNIT_TESTS) ## every test (TAP, run by prove)
 	@prove --jobs 8 --failures --comments --exec '' tests/*.t
 
+test-exhaustive: $(LONG_TESTS) ## all 2^32 floats through every sigmoid (some minutes)
+	@prove --failures --comments --exec '' $^
+
 # The compiler writes down the headers it read, so that a change in one of them rebuilds the
 # program; build/flags changes when the compiler or its flags do.
 DEPENDENCIES = -MMD -MP -MF build/$(subst /,-,$@).d
 BUILD_ONE    = $(COMPILE) $(DEPENDENCIES) -o $@ $< $(filter %.o,$^) $(LDFLAGS) $(LIBRARIES)
 
-$(PROGRAMS) $(TOOLS): %: %.c build/flags
+$(PROGRAMS) $(TOOLS) $(LONG_TESTS): %: %.c build/flags
 	$(BUILD_ONE)
 
 $(UNIT_TESTS): %.t: %.c build/flags
@@ -104,6 +122,7 @@ $(PARTS): build/%.o: %.c build/flags
 # A lesson's programs, and its unit test, are linked with its parts.
 $(foreach lesson,$(LESSONS),$(eval \
 	$($(lesson)_programs) $($(lesson)_benches) tests/unit_$(lesson).t: $($(lesson)_parts:%.c=build/%.o)))
+$(LONG_TESTS): $(simd_parts:%.c=build/%.o)
 
 -include $(wildcard build/*.d)
 

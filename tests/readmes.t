@@ -13,7 +13,9 @@ block() {
 
 alike() {
     sed -E -e "s| --name $name||" -e 's/pid [0-9]+/pid N/' -e 's/in [0-9.]+ s$/in N s/' \
-        -e 's/[0-9.]+( M)? messages\/s/N messages\/s/' -e 's/full [0-9]+ times/full N times/'
+        -e 's/[0-9.]+( M)? messages\/s/N messages\/s/' -e 's/full [0-9]+ times/full N times/' \
+        -e 's/slots in .* pages.*/slots in SOME pages/' \
+        -e 's/, [0-9.]+ GB\/s, [a-z0-9]+, .* pages, [0-9.]+ times/, N GB\/s, ISA, SOME pages, N times/'
 }
 
 # The command of a block, under this test's own name.

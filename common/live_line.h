@@ -3,14 +3,14 @@
  * It goes to stderr, and only if that is a terminal; its end is cut off where the window ends, since
  * a line that wraps cannot be written over.
  */
-#ifndef LIVE_LINE_H
-#define LIVE_LINE_H
+#ifndef COMMON_LIVE_LINE_H
+#define COMMON_LIVE_LINE_H
 
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "../common/check.h"
-#include "../common/clock.h"
+#include "check.h"
+#include "clock.h"
 
 enum { LIVE_INTERVAL_MS = 100, LIVE_LINE_BYTES = 512 };
 
