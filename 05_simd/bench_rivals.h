@@ -66,9 +66,9 @@ static float machine_read(const float *floats, size_t count)
     typedef uint64_t words __attribute__((vector_size(16), aligned(4), may_alias));
     words all[8] = {{0}};
     for (; count >= 32; count -= 32, floats += 32)
-        for (int k = 0; k < 8; k++)
+        for (size_t k = 0; k < 8; k++)
             all[k] |= *(const words *)(const void *)&floats[k * 4];
-    for (int k = 1; k < 8; k++)
+    for (size_t k = 1; k < 8; k++)
         all[0] |= all[k];
     return (float)all[0][0];
 }

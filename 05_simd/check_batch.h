@@ -64,9 +64,9 @@ static inline double kernel_speed(const struct kernels *kernels, enum kernel ker
     static struct batch batches[SPEED_BATCHES];
     int64_t best_ns = INT64_MAX;
     for (uint32_t round = 0; round < SPEED_ROUNDS; round++) {
-        kernels->fill(batches[0].floats, SPEED_BATCHES * BATCH_FLOATS, round);
+        kernels->fill(batches[0].floats, (size_t)SPEED_BATCHES * BATCH_FLOATS, round);
         int64_t start = now_ns();
-        apply(kernels, kernel, batches[0].floats, SPEED_BATCHES * BATCH_FLOATS);
+        apply(kernels, kernel, batches[0].floats, (size_t)SPEED_BATCHES * BATCH_FLOATS);
         int64_t ns = now_ns() - start;
         if (ns < best_ns)
             best_ns = ns;

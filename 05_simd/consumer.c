@@ -51,14 +51,15 @@ static struct live_line line;
 
 static void choose_isa(const char *name)
 {
-    char list[KERNELS_LIST_BYTES];
     const char *words[ISA_COUNT + 1] = {[ISA_AUTO] = "auto"};
     for (enum isa isa = 0; isa < ISA_COUNT; isa++)
         words[isa] = kernels_name(isa);
     kernels = kernels_select((enum isa)parse_word("isa", name, words, ISA_COUNT + 1));
-    if (kernels == NULL)
+    if (kernels == NULL) {
+        char list[KERNELS_LIST_BYTES];
         die("--isa %s: this processor has no such instructions; it has %s", name,
             kernels_list(list));
+    }
 }
 
 static void read_options(int argc, char **argv)
@@ -92,9 +93,9 @@ static void leave(void)
 
 static void check_ring(void)
 {
-    char hint[HINT_BYTES];
     if (!reader.is_damaged)
         return;
+    char hint[HINT_BYTES];
     live_line_erase(&line);
     die("%s is damaged: its indices do not fit each other; %s", names.region,
         remove_hint(hint, names.region));
@@ -116,10 +117,11 @@ static bool is_worth_joining(void)
 /* [join] One attempt. Looks twice: before its place is taken, another consumer may read the rest. */
 static bool try_join(void)
 {
-    char path[REGION_PATH_BYTES];
     int found = region_find(&region, names.region, &batch_format);
-    if (found == -1)
+    if (found == -1) {
+        char path[REGION_PATH_BYTES];
         die("cannot use %s: %s", object_path(path, names.region), region.problem);
+    }
     if (found == 0)
         return false;
     if (region.size_bytes >= sizeof(struct batch_ring) && is_worth_joining()) {
@@ -136,14 +138,15 @@ static bool try_join(void)
 static void read_ring(void)
 {
     struct batch_ring *ring = batch_ring_of(&region);
-    char hint[HINT_BYTES];
     reader = batch_reader(ring);
     uint32_t its_kernel = ring->kernel;
     seed = ring->seed;
     copied_once();
-    if (!batch_ring_fits(&region, reader.mask) || its_kernel >= KERNEL_COUNT)
+    if (!batch_ring_fits(&region, reader.mask) || its_kernel >= KERNEL_COUNT) {
+        char hint[HINT_BYTES];
         die("cannot use %s: its number of slots or its kernel is damaged; %s", names.region,
             remove_hint(hint, names.region));
+    }
     check_ring();
     kernel = (enum kernel)its_kernel;
 }

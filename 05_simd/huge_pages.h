@@ -97,16 +97,16 @@ static inline struct pages_found pages_found(const void *address)
     FILE *maps = fopen("/proc/self/smaps", "re");
     char line[512];
     bool is_ours = false;
-    unsigned long from, to, kilobytes;
     while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
-        if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
-            is_ours = from <= (uintptr_t)address && (uintptr_t)address < to;
-        else if (!is_ours)
-            continue;
-        else if (sscanf(line, "KernelPageSize: %lu kB", &kilobytes) == 1)
-            found.page_bytes = (size_t)kilobytes * 1024;
-        else if (sscanf(line, "ShmemPmdMapped: %lu kB", &kilobytes) == 1)
-            found.huge_bytes = (size_t)kilobytes * 1024;
+        char *dash, *value = strchr(line, ':');
+        uintptr_t from = (uintptr_t)strtoull(line, &dash, 16);
+        if (*dash == '-')
+            is_ours = from <= (uintptr_t)address &&
+                      (uintptr_t)address < (uintptr_t)strtoull(dash + 1, NULL, 16);
+        else if (is_ours && value != NULL && strncmp(line, "KernelPageSize:", 15) == 0)
+            found.page_bytes = (size_t)strtoull(value + 1, NULL, 10) * 1024;
+        else if (is_ours && value != NULL && strncmp(line, "ShmemPmdMapped:", 15) == 0)
+            found.huge_bytes = (size_t)strtoull(value + 1, NULL, 10) * 1024;
     }
     if (maps != NULL)
         fclose(maps);

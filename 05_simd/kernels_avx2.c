@@ -20,7 +20,7 @@ AVX2 static void square(float *floats, size_t count)
     size_t i = 0;
     for (; i < count && (uintptr_t)&floats[i] % sizeof(__m256) != 0; i++)
         floats[i] *= floats[i];
-    for (; count - i >= AT_ONCE * WIDTH; i += AT_ONCE * WIDTH) {
+    for (; count - i >= (size_t)AT_ONCE * WIDTH; i += (size_t)AT_ONCE * WIDTH) {
         UNROLLED
         for (size_t k = 0; k < AT_ONCE; k++) {
             __m256 x = _mm256_load_ps(&floats[i + k * WIDTH]);

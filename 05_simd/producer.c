@@ -141,13 +141,14 @@ static void get_pages(void)
  * and what they are made of, stays as well. False: another one was asked for, and this one is read. */
 static bool adopt_ring(struct batch_ring *ring)
 {
-    char hint[HINT_BYTES];
     uint32_t its_kernel = ring->kernel;
     uint64_t its_seed = ring->seed;
     copied_once();
     if (writer.is_damaged || !batch_ring_fits(&region, writer.mask) ||
-        writer.mask != (uint64_t)slots - 1 || its_kernel >= KERNEL_COUNT)
+        writer.mask != (uint64_t)slots - 1 || its_kernel >= KERNEL_COUNT) {
+        char hint[HINT_BYTES];
         die("cannot use %s: it is damaged; %s", names.region, remove_hint(hint, names.region));
+    }
     bool fits = (kernel == -1 || (uint32_t)kernel == its_kernel) &&
                 (seed == -1 || (uint64_t)seed == its_seed);
     if (!fits && batches_left() == 0)

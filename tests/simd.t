@@ -167,8 +167,8 @@ while [ "$kills" -lt 40 ]; do
         2) end_quietly KILL "$consumer_pid" "$producer_pid"; next=both ;;
     esac
     last=$(number_at 256)
-    [ $next = next_consumer ] || next_producer
-    [ $next = next_producer ] || next_consumer
+    [ "$next" = next_consumer ] || next_producer
+    [ "$next" = next_producer ] || next_consumer
     kills=$((kills + 1))
     eventually tail_passes "$last"
     grep -q 'are made again' consumer_pid.err && spoiled=$((spoiled + 1))

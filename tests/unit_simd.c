@@ -100,7 +100,7 @@ static void test_guard_pages(const struct kernels *kernels)
         die("cannot map: %s", strerror(errno));
     CHECK(mprotect(pages + page, page, PROT_READ | PROT_WRITE));
     float *begin = (float *)(void *)(pages + page), *end = (float *)(void *)(pages + 2 * page);
-    float input[ROOM];
+    float input[ROOM] = {0};
     bool right = true;
     for (size_t count = 0; count < LENGTHS + MISALIGNMENTS; count++) {
         for (size_t i = 0; i < count; i++)
