@@ -7,7 +7,7 @@
 OWN_NAME := --name /make-$$$$
 OWN_FILE := /tmp/make-$$$$.dat
 
-LESSONS := countdown buffer_transfer ring_buffer mmap_db writer_reader_bench sysv
+LESSONS := countdown buffer_transfer ring_buffer mmap_db simd writer_reader_bench sysv
 
 countdown_programs := 01_countdown/producer 01_countdown/consumer
 countdown_demo     := "01_countdown/producer --interval 200 $(OWN_NAME)" "01_countdown/consumer $(OWN_NAME)"
@@ -27,6 +27,13 @@ mmap_db_parts    := $(addprefix 04_mmap_db/,db.c check.c crc.c grow.c index.c lo
 mmap_db_demo     := "04_mmap_db/reader --file $(OWN_FILE) watch --count 5" "04_mmap_db/writer --file $(OWN_FILE) load 04_mmap_db/cities.csv"
 mmap_db_benches  := 04_mmap_db/bench
 
+simd_programs := 05_simd/producer 05_simd/consumer
+simd_parts    := 05_simd/kernels.c 05_simd/kernels_scalar.c 05_simd/kernels_sse2.c 05_simd/kernels_avx2.c \
+	05_simd/kernels_avx512.c 05_simd/kernels_neon.c
+simd_demo     := "05_simd/producer --batches 1000000 $(OWN_NAME)" "05_simd/consumer $(OWN_NAME)"
+simd_live     := 1
+simd_benches  := 05_simd/bench
+
 writer_reader_bench_programs := 06_writer_reader_bench/writer 06_writer_reader_bench/reader
 writer_reader_bench_parts    := $(addprefix 06_writer_reader_bench/,runs.c lane.c wait.c memory.c stream.c) \
 	$(wildcard 06_writer_reader_bench/transport*.c)
@@ -44,7 +51,8 @@ PROGRAMS   := $(foreach lesson,$(LESSONS),$($(lesson)_programs) $($(lesson)_benc
 TOOLS      := tools/clean_ipc
 UNIT_TESTS := $(patsubst %.c,%.t,$(wildcard tests/unit_*.c))
 HOOKED     := tests/hooked_writer
-BINARIES   := $(PROGRAMS) $(PITFALLS) $(TOOLS) $(UNIT_TESTS) $(HOOKED) tests/scribble
+LONG_TESTS := tests/sigmoid_exhaustive
+BINARIES   := $(PROGRAMS) $(PITFALLS) $(TOOLS) $(UNIT_TESTS) $(LONG_TESTS) $(HOOKED) tests/scribble
 PARTS      := $(foreach lesson,$(LESSONS),$($(lesson)_parts:%.c=build/%.o))
 
 CFLAGS   ?= -O2 -g
@@ -56,8 +64,8 @@ STANDARD += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-poi
 endif
 COMPILE   = $(CC) $(STANDARD) $(WARNINGS) $(CFLAGS)
 
-.PHONY: all help $(LESSONS) mmap_file pitfalls test torture hostile verify demo bench bench-all \
-	bench-writer_reader_bench plots lint format clean clean-ipc
+.PHONY: all help $(LESSONS) mmap_file simd_processing pitfalls test test-exhaustive torture hostile verify demo bench \
+	bench-all bench-writer_reader_bench plots lint format clean clean-ipc
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS) $(TOOLS) ## every lesson (the default)
@@ -75,6 +83,8 @@ ring_buffer: $(ring_buffer_programs) ## lesson 03: a lock-free ring between two 
 
 mmap_db: $(mmap_db_programs) ## lesson 04: a database in a file that many processes share
 
+simd: $(simd_programs) ## lesson 05: batches of numbers through shared memory, at the vector units' speed
+
 writer_reader_bench: $(writer_reader_bench_programs) ## lesson 06: shared memory against every other way
 
 sysv: $(sysv_programs) ## lesson 07: a pipe made of System V shared memory and semaphores
@@ -85,7 +95,8 @@ $(LESSONS):
 	@printf '    ./%s\n' $($@_programs)
 	@printf '\nor in one: make run-%s\n' $@
 
-mmap_file: mmap_db # another name for it
+mmap_file: mmap_db # other names for them
+simd_processing: simd
 
 run-%: ## run-NAME: both halves of a lesson in this terminal
 	@$(MAKE) --no-print-directory -s $($*_programs)
@@ -108,6 +119,9 @@ bench-buffer_transfer: $(buffer_transfer_benches)
 
 bench-ring_buffer: $(ring_buffer_benches)
 	@for bench in $^; do ./$$bench || exit; done
+
+bench-simd: $(simd_benches)
+	@$<
 
 bench-sysv: $(sysv_benches) $(sysv_programs)
 	@07_sysv/bench
@@ -171,12 +185,15 @@ hostile: ## ROUNDS=1000 SEED=N: every lesson, built with sanitizers, while a pee
 verify: ## the models beside the code, every state of them, by spin
 	@tools/verify.sh
 
+test-exhaustive: $(LONG_TESTS) ## all 2^32 floats through every sigmoid (some minutes)
+	@prove --failures --comments --exec '' $^
+
 # The compiler writes down the headers it read, so that a change in one of them rebuilds the
 # program; build/flags changes when the compiler or its flags do.
 DEPENDENCIES = -MMD -MP -MF build/$(subst /,-,$@).d
 BUILD_ONE    = $(COMPILE) $(DEPENDENCIES) -o $@ $< $(filter %.o,$^) $(LDFLAGS) $(LIBRARIES)
 
-$(PROGRAMS) $(PITFALLS) $(TOOLS): %: %.c build/flags
+$(PROGRAMS) $(PITFALLS) $(TOOLS) $(LONG_TESTS): %: %.c build/flags
 	$(BUILD_ONE)
 
 $(UNIT_TESTS): %.t: %.c build/flags
@@ -198,6 +215,7 @@ $(PARTS): build/%.o: %.c build/flags
 $(foreach lesson,$(LESSONS),$(eval \
 	$($(lesson)_programs) $($(lesson)_benches) $(patsubst %.c,%.t,$(wildcard tests/unit_$(lesson)*.c)): \
 		$($(lesson)_parts:%.c=build/%.o)))
+$(LONG_TESTS): $(simd_parts:%.c=build/%.o)
 
 -include $(wildcard build/*.d)
 

@@ -6,8 +6,8 @@
  * Look first at main, then at receive(), read_run() and has_ended().
  */
 #define _GNU_SOURCE
-#include "ages.h"
 #include "../common/live_line.h"
+#include "ages.h"
 #include "message.h"
 #include "ring_pair.h"
 
@@ -39,7 +39,7 @@ static struct tally tally;
 static int64_t first_ns, last_ns;
 static struct ages ages;
 static bool timed_out;
-static struct ring_wait patience;
+static struct peer_wait patience;
 static struct live_line line;
 
 static void read_options(int argc, char **argv)
@@ -171,7 +171,7 @@ static bool must_stop(void)
         return true; /* nobody listens, or a stop signal has interrupted the printing */
     if (deadline == 0)
         deadline = deadline_after_ms(LOOK_INTERVAL_MS);
-    if (!has_closed && ring_half(&region.header->owner, &pid) == HALF_STOPPED) {
+    if (!has_closed && region_half(&region.header->owner, &pid) == HALF_STOPPED) {
         has_closed = true;
         deadline = deadline_after_ms(DRAIN_AFTER_STOP_MS);
     }
@@ -218,7 +218,7 @@ static enum half producer_at_empty_ring(bool look)
     int pid = owner.pid;
     enum half producer = HALF_RUNS;
     if (owner.state == REGION_CLOSED || look)
-        producer = ring_half(&region.header->owner, &pid);
+        producer = region_half(&region.header->owner, &pid);
     if (producer == HALF_RUNS && look && waited_too_long(&patience, timeout_s)) {
         live_line_erase(&line);
         die("the producer (pid %d) has sent nothing for %lld s; is it suspended?", pid, timeout_s);

@@ -39,7 +39,7 @@ static struct ring_writer writer;
 static uint64_t first_number; /* of this run; the numbers are the ring's indices */
 static uint64_t times_full;
 static int64_t start_ns;
-static struct ring_wait patience;
+static struct peer_wait patience;
 static struct live_line line;
 static enum half told = HALF_RUNS; /* what was last said about the consumer */
 
@@ -147,7 +147,7 @@ static void show_live_line(int64_t now)
 static void look_at_consumer(void)
 {
     int pid;
-    enum half now = ring_half(&region.header->peer, &pid);
+    enum half now = region_half(&region.header->peer, &pid);
     if (now != told && now != HALF_RUNS) {
         live_line_erase(&line);
         if (now == HALF_DIED)
@@ -239,7 +239,7 @@ static void produce(void)
  * signal, reading the rest and removing the name is left to the consumer. */
 static void finish(void)
 {
-    leave_place(&region);
+    region_leave_place(&region);
     for (unsigned long long left = messages_left(); left > 0 && !stop_requested();) {
         if (wait_a_little(&patience)) {
             look_at_consumer();
@@ -260,7 +260,7 @@ static void report(void)
     note("sent %llu messages; the ring was full %llu times", (unsigned long long)sent(),
          (unsigned long long)times_full);
     unsigned long long left = messages_left();
-    if (left > 0 && ring_half(&region.header->peer, &pid) == HALF_RUNS)
+    if (left > 0 && region_half(&region.header->peer, &pid) == HALF_RUNS)
         note("%llu messages are left to the consumer (pid %d)", left, pid);
     else if (left > 0)
         note("%llu messages stay in %s; to read them: ./consumer%s", left, names.region,

@@ -24,6 +24,7 @@
 #define REGION_NAME_LENGTH 30 /* with the slash; macOS allows 31 */
 
 #define REGION_PROBLEM_BYTES 256
+#define REGION_PATH_BYTES 512
 
 /* How to be rid of an object that isn't ours; takes its name. */
 #ifdef __APPLE__
@@ -66,6 +67,31 @@ struct region_format {
     uint32_t layout_version;
     size_t size_bytes; /* of the whole object; 0: whatever its header says */
 };
+
+/* Where regions lie: NULL is POSIX shared memory, which most systems keep in a folder of its own, too.
+ * A lesson may name a folder of another file system in memory (hugetlbfs) before it opens its region. */
+__attribute__((weak)) const char *region_folder;
+
+static inline const char *region_path(char path[REGION_PATH_BYTES], const char *name)
+{
+    snprintf(path, REGION_PATH_BYTES, "%s%s", region_folder, name);
+    return path;
+}
+
+/* shm_open(), for objects of one's own, wherever they lie. */
+static inline int region_open_object(const char *name, int flags)
+{
+    char path[REGION_PATH_BYTES];
+    if (region_folder == NULL)
+        return shm_open(name, flags, 0600);
+    return open(region_path(path, name), flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+static inline int region_unlink_object(const char *name)
+{
+    char path[REGION_PATH_BYTES];
+    return region_folder == NULL ? shm_unlink(name) : unlink(region_path(path, name));
+}
 
 /* Writes the default name, like /countdown-1000: with the uid, so that many users share a machine. */
 static inline void region_default_name(char name[REGION_NAME_LENGTH + 1], const char *lesson)
@@ -190,7 +216,7 @@ static inline void region_unlink_empty(const char *name, int fd)
 {
     struct stat now;
     if (fstat(fd, &now) == 0 && now.st_size == 0)
-        shm_unlink(name);
+        region_unlink_object(name);
 }
 
 static inline uint32_t region_magic(const struct region_format *format)
@@ -247,7 +273,7 @@ static inline int region_is_named(const char *name, const struct stat *object,
                                   struct region_claim mine)
 {
     struct stat now;
-    int fd = shm_open(name, O_RDONLY, 0);
+    int fd = region_open_object(name, O_RDONLY);
     if (fd == -1)
         return errno == ENOENT ? 0 : -1;
     int found = fstat(fd, &now);

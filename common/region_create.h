@@ -119,10 +119,10 @@ static inline int region_open_or_create(struct region *region, size_t bytes)
     int fd;
     bool created;
     do {
-        fd = shm_open(region->name, O_CREAT | O_EXCL | O_RDWR, 0600);
+        fd = region_open_object(region->name, O_CREAT | O_EXCL | O_RDWR);
         created = fd != -1;
         if (fd == -1 && errno == EEXIST)
-            fd = shm_open(region->name, O_RDWR, 0);
+            fd = region_open_object(region->name, O_RDWR);
     } while (fd == -1 && errno == ENOENT);
     if (fd == -1)
         return region_fail(region, errno, "%s; choose another --name", strerror(errno));
@@ -223,7 +223,7 @@ static inline void region_publish(struct region *region)
  * owner's claim; 0 there is none yet, -1 never. */
 static inline int region_try_map(struct region *region, const struct region_format *format)
 {
-    int fd = shm_open(region->name, O_RDWR, 0);
+    int fd = region_open_object(region->name, O_RDWR);
     if (fd == -1)
         return errno == ENOENT ? 0 : region_fail(region, errno, "%s", strerror(errno));
     int mapped = region_look(region, fd);
@@ -348,7 +348,7 @@ static inline bool region_name_is_ours(const struct region *region)
 static inline void region_unlink(struct region *region)
 {
     if (region_name_is_ours(region))
-        shm_unlink(region->name);
+        region_unlink_object(region->name);
     region->is_named = false;
 }
 

@@ -15,7 +15,9 @@ alike() {
     sed -E -e "s| $own||" -e "s|$work/db|mmap_db.dat|" -e 's/pid [0-9]+/pid N/' \
         -e 's/in [0-9.]+ s, [0-9.]+ [a-zA-Z]+\/s$/in N s, N bytes\/s/' -e 's/in [0-9.]+ s$/in N s/' \
         -e 's/[0-9.]+( M)? messages\/s/N messages\/s/' -e 's/full [0-9]+ times/full N times/' \
-        -e 's/message: [0-9.]+ ms/message: N ms/' -e 's/Throughput: [0-9.]+ MB/Throughput: N MB/'
+        -e 's/message: [0-9.]+ ms/message: N ms/' -e 's/Throughput: [0-9.]+ MB/Throughput: N MB/' \
+        -e 's/slots in .* pages.*/slots in SOME pages/' \
+        -e 's/, [0-9.]+ GB\/s, [a-z0-9]+, .* pages, [0-9.]+ times/, N GB\/s, ISA, SOME pages, N times/'
 }
 
 # What a person types at a prompt is echoed by the terminal, with the line's end.

@@ -7,7 +7,7 @@
  * It becomes the owner of a leftover for a moment, exactly as a next producer would: so a region
  * that a living process owns is never touched. It finds the default names everywhere and, where
  * /dev/shm can be listed, every object of the user that bears one of our magics. With names, it
- * cleans those and no others.
+ * cleans those and no others. Where a hugetlbfs is mounted, it looks there, too.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -15,6 +15,7 @@
 #include "../01_countdown/countdown.h"
 #include "../02_buffer_transfer/channel.h"
 #include "../03_ring_buffer/ring_pair.h"
+#include "../05_simd/batch_pair.h"
 #include "../06_writer_reader_bench/format.h"
 #include "clean_sysv.h"
 
@@ -28,6 +29,7 @@ static const struct lesson {
     {"countdown", &countdown_format, {"-writable", "-readable"}},
     {"transfer", &channel_format, {"-writable", "-readable", "-free", "-filled"}},
     {"ring", &ring_format, {NULL}},
+    {"simd", &batch_format, {NULL}},
     {bench_name, &bench_format, {NULL}},
 };
 
@@ -46,12 +48,12 @@ static const struct lesson *look_at(const char *name, struct region_format *form
 {
     struct stat object;
     struct region_header *header = MAP_FAILED;
-    int fd = shm_open(name, O_RDONLY, 0);
+    int fd = region_open_object(name, O_RDONLY);
     if (fd == -1)
         return NULL;
     CHECK(fstat(fd, &object));
     if (object.st_uid == getuid() && object.st_size >= (off_t)sizeof *header)
-        header = mmap(NULL, sizeof *header, PROT_READ, MAP_SHARED, fd, 0);
+        header = mmap(NULL, (size_t)object.st_size, PROT_READ, MAP_SHARED, fd, 0);
     CHECK(close(fd));
     if (header == MAP_FAILED)
         return NULL;
@@ -64,7 +66,7 @@ static const struct lesson *look_at(const char *name, struct region_format *form
             format->layout_version = header->layout_version;
             format->size_bytes = (size_t)header->size_bytes;
         }
-    CHECK(munmap(header, sizeof *header));
+    CHECK(munmap(header, (size_t)object.st_size));
     return found;
 }
 
@@ -98,7 +100,7 @@ static void clean_default_name(const struct lesson *lesson)
     char name[REGION_NAME_LENGTH + 1];
     struct region_format format = *lesson->format;
     default_name_of(lesson, name);
-    int fd = shm_open(name, O_RDWR, 0);
+    int fd = region_open_object(name, O_RDWR);
     if (fd == -1 && errno == ENOENT) {
         unlink_semaphores(name, lesson);
     } else if (fd != -1) {
@@ -131,33 +133,43 @@ static void clean_name(const char *name)
 /* Names that --name gave: only Linux can list them. */
 static void clean_listed_names(void)
 {
-    DIR *folder = opendir("/dev/shm");
+    DIR *folder = opendir(region_folder == NULL ? "/dev/shm" : region_folder);
     if (folder == NULL)
         return;
     for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
         if (entry->d_name[0] != '.' && strlen(entry->d_name) < REGION_NAME_LENGTH) {
             char name[REGION_NAME_LENGTH + 1];
             snprintf(name, sizeof name, "/%.29s", entry->d_name);
-            if (!is_default_name(name))
+            if (region_folder != NULL || !is_default_name(name))
                 clean_name(name);
         }
     CHECK(closedir(folder));
 }
 
+/* The name of an object, or a key file of lesson 07. */
+static void clean_argument(const char *argument)
+{
+    if (access(argument, F_OK) == 0)
+        clean_key_file(argument);
+    else
+        clean_name(argument);
+}
+
 int main(int argc, char **argv)
 {
     catch_stop_signals();
-    for (int i = 1; i < argc; i++) {
-        if (access(argv[i], F_OK) == 0)
-            clean_key_file(argv[i]);
-        else
-            clean_name(argv[i]);
+    for (int i = 1; i < argc; i++)
+        clean_argument(argv[i]);
+    if (argc == 1) {
+        for (int i = 0; i < LESSONS; i++)
+            clean_default_name(&lessons[i]);
+        clean_listed_names();
+        clean_all_sets();
     }
-    if (argc > 1)
-        return exit_status();
-    for (int i = 0; i < LESSONS; i++)
-        clean_default_name(&lessons[i]);
-    clean_listed_names();
-    clean_all_sets();
+    region_folder = hugetlb_folder(); /* lesson 05's regions may lie there */
+    for (int i = 1; i < argc && region_folder != NULL; i++)
+        clean_name(argv[i]);
+    if (argc == 1 && region_folder != NULL)
+        clean_listed_names();
     return exit_status();
 }

@@ -1,0 +1,328 @@
+/* producer.c - makes batches of numbers in shared memory, in the slots where they will be processed
+ *
+ * Partner: consumer.c. Both include batch_ring.h, the ring, and batch_pair.h, its region and its batches.
+ * Build:   cc producer.c kernels*.c -o producer -O2 -pthread -lrt     (macOS: without -lrt)
+ * Run:     ./producer       and in a second terminal:  ./consumer
+ * Look first at main, then at produce() and create_ring().
+ */
+#define _GNU_SOURCE
+#include "../common/live_line.h"
+#include "batch_pair.h"
+
+const char program_name[] = "producer";
+
+static const char help[] =
+    "Usage: producer [--batches N] [--kernel square|sum|sigmoid] [--seed S] [--slots N]\n"
+    "                [--pages auto|4k|thp|hugetlb] [--name NAME] [--timeout SECONDS]\n"
+    "Makes batches of 1024 numbers in shared memory, for the consumer to process in place.\n"
+    "\n"
+    "  --batches N        batches to make (default: until Ctrl-C)\n"
+    "  --kernel KERNEL    what is to be done with them (default square, or the ring's)\n"
+    "  --seed S           what the numbers are made of, 0 to 9223372036854775807\n"
+    "                     (default 1, or the ring's)\n"
+    "  --slots N          batches that the ring holds, a power of two from 2 to 268435456\n"
+    "                     (default 1024, or what the ring that is there has)\n"
+    "  --pages PAGES      2 MiB pages: auto: thp if possible; 4k: none; thp: put together by\n"
+    "                     the kernel; hugetlb: a file on a hugetlbfs (default auto)\n"
+    "  --name NAME        shared memory object (default /simd-UID)\n"
+    "  --timeout SECONDS  longest wait for the consumer, 0 = for ever (default 60)\n"
+    "  -h, --help         show this text\n"
+    "\n"
+    "Run it in one terminal and, with the same --name, ./consumer in another.\n"
+    "Either may start first. Stopped or killed, either goes on where it was when started again.\n";
+
+enum { SLOTS_DEFAULT = 1024, SEED_DEFAULT = 1, RUN_MAX = 16 };
+
+static long long batches = -1, seed = -1, slots, timeout_s = 60;
+static int kernel = -1;
+static enum pages pages = PAGES_AUTO;
+static struct region_names names;
+
+static const struct kernels *kernels;
+static struct region region;
+static struct batch_writer writer;
+static uint64_t first_number; /* of this run; the numbers are the ring's indices */
+static uint64_t times_full;
+static struct peer_wait patience;
+static struct live_line line;
+static enum half told = HALF_RUNS; /* what was last said about the consumer */
+
+static void read_options(int argc, char **argv)
+{
+    const char *name = NULL, *kernel_name = NULL, *pages_name = "auto";
+    const struct option_rule rules[] = {
+        {"batches", .number = &batches, .maximum = INT64_MAX},
+        {"kernel", .text = &kernel_name},
+        {"seed", .number = &seed, .maximum = INT64_MAX},
+        {"slots", .number = &slots, .minimum = 2, .maximum = BATCH_SLOTS_MAX},
+        {"pages", .text = &pages_name},
+        {"name", .text = &name},
+        {"timeout", .number = &timeout_s, .maximum = 86400},
+        {.name = NULL},
+    };
+    reject_arguments(parse_options(argc, argv, help, rules), argv);
+    if (slots != 0 && !batch_slots_valid((uint32_t)slots))
+        usage_die("--slots %lld: give a power of two from 2 to %u", slots, BATCH_SLOTS_MAX);
+    if (kernel_name != NULL)
+        kernel = parse_word("kernel", kernel_name, kernel_names, KERNEL_COUNT);
+    pages = (enum pages)parse_word("pages", pages_name, pages_names, PAGES_COUNT);
+    names = region_names("simd", name, REGION_NAME_LENGTH);
+}
+
+static uint64_t made(void)
+{
+    return writer.head - first_number;
+}
+
+/* Not yet given back. After region_leave_place() a next producer may have come, and tail be beyond. */
+static unsigned long long batches_left(void)
+{
+    /* acquire: pairs with [release]. */
+    uint64_t tail = atomic_load_explicit(&writer.ring->tail, memory_order_acquire);
+    uint64_t left = writer.head - tail;
+    return left <= BATCH_SLOTS_MAX ? left : 0;
+}
+
+/* Runs at exit, whatever the reason: no more batches come. */
+static void leave(void)
+{
+    live_line_erase(&line);
+    if (region.header != NULL)
+        batch_ring_leave(&region);
+}
+
+/* Without --slots, a ring that is there keeps its size. */
+static void choose_slots(void)
+{
+    struct region found;
+    if (slots == 0 && region_find(&found, names.region, &batch_format) == 1) {
+        uint32_t there = 2; /* by its size: its creator may have died before it wrote the slots */
+        uint64_t mask = batch_ring_mask(batch_ring_of(&found));
+        while (there < BATCH_SLOTS_MAX && batch_ring_bytes(there * 2) <= found.size_bytes)
+            there *= 2;
+        slots = mask != 0 && batch_ring_fits(&found, mask) ? (long long)mask + 1 : there;
+        region_close(&found);
+    }
+    if (slots == 0)
+        slots = SLOTS_DEFAULT;
+}
+
+/* [own] A half that is just removing a drained ring holds its place for a moment. */
+static void own_region(const struct region_format *format)
+{
+    int64_t end = deadline_after_ms(LOOK_INTERVAL_MS);
+    char path[REGION_PATH_BYTES];
+    while (region_own(&region, names.region, format) == -1) {
+        exit_if_stopped();
+        if (errno == ENOSPC && pages == PAGES_HUGETLB)
+            die("cannot create %s: no %zu free pages of 2 MiB; sudo sysctl vm.nr_hugepages=%zu",
+                object_path(path, names.region), format->size_bytes / HUGE_PAGE_BYTES,
+                format->size_bytes / HUGE_PAGE_BYTES);
+        if (errno != EBUSY || deadline_passed(end))
+            die("cannot create %s: %s", object_path(path, names.region), region.problem);
+        sleep_until(now_ns() + NS_PER_MS);
+    }
+}
+
+/* [pages] Asks, and says what it got. Who asked for huge pages by name wants them or nothing. */
+static void get_pages(void)
+{
+    char text[PAGES_TEXT_BYTES];
+    pages_ask(&region, pages);
+    pages_text(text, &region);
+    bool huge = strcmp(text, "2 MiB pages") == 0;
+    if (pages == PAGES_THP && !huge)
+        die("--pages thp: the kernel gives %s; see \"Huge pages\" in the README", text);
+    note("%lld slots in %s%s", slots, text,
+         pages == PAGES_AUTO && !huge ? ": the kernel gives no others" : "");
+}
+
+/* [adopt] A ring that a dead producer left is taken over as it is. What is to be done with its batches,
+ * and what they are made of, stays as well. False: another one was asked for, and this one is read. */
+static bool adopt_ring(struct batch_ring *ring)
+{
+    uint32_t its_kernel = ring->kernel;
+    uint64_t its_seed = ring->seed;
+    copied_once();
+    if (writer.is_damaged || !batch_ring_fits(&region, writer.mask) ||
+        writer.mask != (uint64_t)slots - 1 || its_kernel >= KERNEL_COUNT) {
+        char hint[HINT_BYTES];
+        die("cannot use %s: it is damaged; %s", names.region, remove_hint(hint, names.region));
+    }
+    bool fits = (kernel == -1 || (uint32_t)kernel == its_kernel) &&
+                (seed == -1 || (uint64_t)seed == its_seed);
+    if (!fits && batches_left() == 0)
+        return false;
+    if (!fits)
+        die("%s holds %llu batches for --kernel %s --seed %llu; first let them be processed: "
+            "./consumer%s",
+            names.region, batches_left(), kernel_names[its_kernel], (unsigned long long)its_seed,
+            names.option);
+    kernel = (int)its_kernel;
+    seed = (long long)(its_seed & INT64_MAX);
+    note("the ring %s of %lld slots is there, with %llu unread batches; going on with number %llu",
+         names.region, slots, batches_left(), (unsigned long long)first_number);
+    return true;
+}
+
+/* One attempt. False: what was there has been removed. */
+static bool try_create(const struct region_format *format)
+{
+    own_region(format);
+    struct batch_ring *ring = batch_ring_of(&region);
+    bool is_new = atomic_load_explicit(&ring->slots, memory_order_acquire) == 0;
+    if (is_new) {
+        kernel = kernel == -1 ? KERNEL_SQUARE : kernel;
+        seed = seed == -1 ? SEED_DEFAULT : seed;
+        batch_ring_init(ring, (uint32_t)slots, (enum kernel)kernel, (uint64_t)seed);
+    }
+    writer = batch_writer(ring);
+    first_number = writer.head;
+    if (is_new || adopt_ring(ring))
+        return true;
+    batch_ring_leave(&region);
+    region_close(&region);
+    return false;
+}
+
+static void create_ring(void)
+{
+    choose_slots();
+    struct region_format format = batch_format;
+    format.size_bytes = batch_ring_bytes((uint32_t)slots);
+    while (!try_create(&format))
+        exit_if_stopped();
+    get_pages();
+    writer.ring = batch_ring_of(&region); /* it may have been moved */
+    region_publish(&region);
+}
+
+static void show_live_line(int64_t now)
+{
+    if (!live_line_due(&line, now))
+        return;
+    char speed[24], bar[24];
+    double fill = (double)batches_left() / (double)slots;
+    double per_second = live_line_rate(&line, now, made());
+    live_line_show(&line, "%s batches/s  %.1f GB/s  ring %s %3.0f %%  full %llu times",
+                   rate_text(speed, per_second), per_second * BATCH_BYTES / 1e9,
+                   live_bar(bar, fill), fill * 100, (unsigned long long)times_full);
+}
+
+/* Says what has become of the consumer, once. Its death loses nothing: see [in-hand]. */
+static void look_at_consumer(void)
+{
+    int pid;
+    enum half now = region_half(&region.header->peer, &pid);
+    if (now != told && now != HALF_RUNS) {
+        live_line_erase(&line);
+        if (now == HALF_DIED)
+            note("the consumer (pid %d) has died; nothing is lost", pid);
+        if (now == HALF_STOPPED)
+            note("the consumer has stopped; nothing is lost");
+        note("waiting for the consumer; in another terminal: ./consumer%s", names.option);
+    }
+    if (now != told)
+        patience.since = 0; /* who has just come has its own time to begin */
+    told = now;
+    if (!waited_too_long(&patience, timeout_s))
+        return;
+    live_line_erase(&line);
+    if (now == HALF_RUNS)
+        die("the consumer (pid %d) has read nothing for %lld s; is it suspended? %llu batches stay "
+            "in %s",
+            pid, timeout_s, batches_left(), names.region);
+    die("no consumer came within %lld s; %llu batches stay in %s; start one: ./consumer%s",
+        timeout_s, batches_left(), names.region, names.option);
+}
+
+static void check_ring(void)
+{
+    char hint[HINT_BYTES];
+    if (!writer.is_damaged)
+        return;
+    live_line_erase(&line);
+    die("%s is damaged: its tail is not within %lld of its head %llu; %s", names.region, slots,
+        (unsigned long long)writer.head, remove_hint(hint, names.region));
+}
+
+/* [wait] Up to wanted free slots; 0: a stop signal came. */
+static uint32_t reserve(uint32_t wanted, struct batch **first)
+{
+    uint32_t run = batch_reserve(&writer, wanted, first);
+    if (run > 0)
+        return run;
+    times_full++;
+    while ((run = batch_reserve(&writer, wanted, first)) == 0 && !stop_requested()) {
+        check_ring();
+        if (wait_a_little(&patience)) {
+            look_at_consumer();
+            show_live_line(now_ns());
+        }
+    }
+    wait_is_over(&patience);
+    return run;
+}
+
+/* [produce] The numbers come into being in the slot: there is nothing to copy. */
+static void produce(void)
+{
+    while ((batches == -1 || made() < (uint64_t)batches) && !stop_requested()) {
+        uint64_t left = batches == -1 ? RUN_MAX : (uint64_t)batches - made();
+        struct batch *first;
+        uint32_t run = reserve(left < RUN_MAX ? (uint32_t)left : RUN_MAX, &first);
+        for (uint32_t i = 0; i < run; i++)
+            kernels->fill(first[i].floats, BATCH_FLOATS,
+                          batch_key((uint64_t)seed, writer.head + i));
+        batch_commit(&writer, run);
+        show_live_line(now_ns());
+    }
+}
+
+/* [finish] Closes the ring. Exit status 0 means that all was not only made, but processed. */
+static void finish(void)
+{
+    region_leave_place(&region);
+    for (unsigned long long left = batches_left(); left > 0 && !stop_requested();) {
+        if (wait_a_little(&patience)) {
+            look_at_consumer();
+            show_live_line(now_ns());
+        }
+        unsigned long long now = batches_left();
+        if (now != left)
+            patience.since = 0; /* a slow consumer is not a lost one */
+        left = now;
+    }
+}
+
+static void report(void)
+{
+    int pid;
+    if (stop_signal == SIGPIPE)
+        return;
+    note("made %llu batches; the ring was full %llu times", (unsigned long long)made(),
+         (unsigned long long)times_full);
+    unsigned long long left = batches_left();
+    if (left > 0 && region_half(&region.header->peer, &pid) == HALF_RUNS)
+        note("%llu batches are left to the consumer (pid %d)", left, pid);
+    else if (left > 0)
+        note("%llu batches stay in %s; to process them: ./consumer%s", left, names.region,
+             names.option);
+}
+
+int main(int argc, char **argv)
+{
+    read_options(argc, argv);
+    catch_stop_signals();
+    CHECK(atexit(leave));
+    choose_folder(pages);
+
+    kernels = kernels_select(ISA_AUTO);
+    create_ring();
+    line = live_line();
+    produce();
+    finish();
+    live_line_erase(&line);
+    report();
+    return exit_status();
+}

@@ -1,0 +1,110 @@
+/* handover.h - a region that outlives its halves: is the other one there, and who removes the name
+ *
+ * Look first at region_leave_drained(). One half sends, the other one reads; either may leave, or die, and
+ * be followed by another process. The name is removed when the stream has ended and is read:
+ *
+ *     owner's place     who is there        what it means
+ *     pid, BUILDING     a living producer   it sets the region up, or takes it over as it is
+ *     pid, READY        a living producer   something may come
+ *     pid, READY        a dead one          what it had published is whole; a next producer goes on
+ *     0, CLOSED         nobody              nothing more comes; who finds it drained, removes it
+ *     pid, CLOSED       either half         it is just removing the name
+ */
+#ifndef COMMON_HANDOVER_H
+#define COMMON_HANDOVER_H
+
+#include "region_create.h"
+
+enum half { HALF_NEVER_CAME, HALF_RUNS, HALF_STOPPED, HALF_DIED };
+
+/* What has become of the half that holds, or held, this place? */
+static inline enum half region_half(_Atomic struct region_claim *place, int *pid)
+{
+    /* First whether it lives, then what stands there, as in region_fate(): a half that leaves and
+     * ends between the two has not died. acquire: pairs with the release in region_leave(). */
+    struct region_claim seen = atomic_load_explicit(place, memory_order_relaxed);
+    bool is_alive = process_is_alive(seen.pid);
+    struct region_claim claim = atomic_load_explicit(place, memory_order_acquire);
+    *pid = claim.pid;
+    if (claim.state == REGION_CLOSED)
+        return HALF_STOPPED;
+    if (claim.pid == 0)
+        return HALF_NEVER_CAME;
+    return is_alive || claim.pid != seen.pid ? HALF_RUNS : HALF_DIED; /* a new one has just come */
+}
+
+/* Gives the caller's place up, free for the next one. The name stays: whose it is to remove is
+ * decided in region_leave_drained(). */
+static inline void region_leave_place(struct region *region)
+{
+    region->is_named = false;
+    region_withdraw(region); /* release: this half's last index is visible to who takes the place */
+}
+
+/* [close] Leaves the region. The producer's leaving closes it: nothing more comes, and the name is
+ * nobody's. [remove] If it is closed and drained (head, what was ever sent, is tail, what was ever read),
+ * its name is removed. Both halves try that at their ends; the one that wins the owner's place may do
+ * it. So a next producer isn't disturbed: if it came first, the swap fails, and if it comes later, it
+ * finds no name and makes a new region. */
+static inline void region_leave_drained(struct region *region, const _Atomic uint64_t *head,
+                                        const _Atomic uint64_t *tail)
+{
+    region_leave_place(region);
+    /* Each half has stored its word (CLOSED, tail) and now loads the other's. Here alone release and
+     * acquire are not enough: without the fence both might see the old one, and nobody removes the
+     * name. */
+    atomic_thread_fence(memory_order_seq_cst);
+    /* acquire: pairs with the release in region_leave(): head is the last one. */
+    struct region_claim found = atomic_load_explicit(&region->header->owner, memory_order_acquire);
+    struct region_claim mine = {getpid(), (uint16_t)(found.generation + 1), REGION_CLOSED};
+    uint64_t sent = atomic_load_explicit(head, memory_order_relaxed);
+    uint64_t read = atomic_load_explicit(tail, memory_order_acquire); /* its store: [release] */
+    if (found.state == REGION_CLOSED && sent == read &&
+        region_claim(&region->header->owner, &found, mine)) {
+        region->mine = mine;
+        region->is_owner = region->is_named = true;
+        region_unlink(region);
+    }
+}
+
+/* One wait for the other half: short ones cost no system call, long ones no processor time. */
+struct peer_wait {
+    struct backoff backoff;
+    int64_t since;     /* when this wait was first looked at; 0: not yet */
+    int64_t next_look; /* at the other half; not reset, so that many short waits cost little */
+};
+
+/* Something came. */
+static inline void wait_is_over(struct peer_wait *wait)
+{
+    backoff_reset(&wait->backoff);
+    wait->since = 0;
+}
+
+/* Ten times a second: look whether the other half lives. */
+static inline bool look_is_due(struct peer_wait *wait, int64_t now)
+{
+    if (now < wait->next_look)
+        return false;
+    wait->next_look = now + LOOK_INTERVAL_MS * NS_PER_MS;
+    return true;
+}
+
+/* Waits a little, at most two milliseconds. True: look whether the other half lives. */
+static inline bool wait_a_little(struct peer_wait *wait)
+{
+    if (!backoff_wait(&wait->backoff))
+        return false;
+    int64_t now = now_ns();
+    if (wait->since == 0)
+        wait->since = now;
+    return look_is_due(wait, now);
+}
+
+/* timeout_s: 0 is never. */
+static inline bool waited_too_long(const struct peer_wait *wait, long long timeout_s)
+{
+    return timeout_s != 0 && wait->since != 0 && now_ns() - wait->since >= timeout_s * NS_PER_S;
+}
+
+#endif
