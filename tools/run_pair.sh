@@ -10,6 +10,7 @@
 [ $# -eq 2 ] || { echo "usage: $0 'PROGRAM [OPTIONS]' 'PROGRAM [OPTIONS]'" >&2; exit 2; }
 
 input=${INPUT:-/dev/null}
+[ -r "${INPUT:-/dev/null}" ] || { echo "$0: cannot read $INPUT" >&2; exit 1; }
 pipes=$(mktemp -d) || exit 1
 trap 'rm -rf "$pipes"' EXIT
 trap : INT HUP # both halves get these from the terminal too; this script waits for their ends
