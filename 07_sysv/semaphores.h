@@ -141,7 +141,7 @@ static inline int set_initialise(int set, unsigned short slots)
 }
 
 /* [otime] semget() makes a set whose values nobody has set yet; and its creator may be interrupted
- * right here, or killed. Returns 1: one of ours, in use; 0: its creator isn't done; -1 with EACCES
+ * right here, or killed. Till then only its size and its mode tell whether it is one of ours. Returns 1: one of ours, in use; 0: its creator isn't done; -1 with EACCES
  * (another user's), EPROTO (none of ours), or it is gone. */
 static inline int set_examine(int set)
 {
@@ -152,7 +152,7 @@ static inline int set_examine(int set)
     int error = 0;
     if (status.sem_perm.uid != geteuid() || status.sem_perm.cuid != geteuid())
         error = EACCES;
-    else if (status.sem_nsems != SEMAPHORES)
+    else if (status.sem_nsems != SEMAPHORES || (status.sem_perm.mode & 0777) != 0600)
         error = EPROTO;
     else if (semctl(set, 0, GETALL, (union semun){.array = values}) == -1)
         return -1;

@@ -58,6 +58,10 @@ semaphores() {
     ipcs -s -i "$(set_id)" 2>/dev/null | awk '/^[0-9]/ { printf "%s%s", sep, $2; sep = " " }'
 }
 
+semaphores_are() { # FREE FILLED PRODUCER CONSUMER
+    [ "$(semaphores)" = "$1 21334" ]
+}
+
 is_connected() { # both places of the set are held
     [ "$(semaphores | cut -d ' ' -f 3,4)" = '1 1' ]
 }
@@ -69,6 +73,12 @@ remove_leftovers() {
 }
 trap 'remove_leftovers; finish' EXIT
 
+# $work/fault.so makes a call fail, see fault.c. A sanitizer wants to be the first library; it need not be.
+build_fault_library() {
+    ${CC:-cc} -O2 "$root/tests/fault.c" -o "$work/fault.so" -shared -fPIC -ldl
+    export FAULT_MARK=$work/mark ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0
+}
+
 # transfer FILE [PRODUCER-OPTION ...]: it arrives as it was.
 transfer() {
     local file=$1
@@ -76,4 +86,30 @@ transfer() {
     start_producer p "$file" "$@"
     start_consumer c
     ends "$p" 0 && ends "$c" 0 && cmp -s "$file" c.out
+}
+
+# The next ones expect a file to send, named sent.
+
+next_run_works() { # in either order; nothing is left
+    if [ $((RANDOM % 2)) = 0 ]; then
+        start_producer p sent
+        start_consumer c
+    else
+        start_consumer c
+        start_producer p sent
+    fi
+    ends "$p" 0 && ends "$c" 0 && cmp -s sent c.out && nothing_of_ours
+}
+
+producer_first() {
+    start_producer p sent
+    eventually is_waiting p && start_consumer c && ends "$p" 0 && ends "$c" 0 && cmp -s sent c.out
+}
+
+both_killed() {
+    start_producer p /dev/zero
+    start_consumer c
+    eventually is_connected
+    kill -9 "$p" "$c"
+    ends "$p" 137 && ends "$c" 137
 }
