@@ -3,6 +3,7 @@
 # shellcheck shell=bash
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$root/tests/sysv_objects.sh"
 
 producer=$root/07_sysv/producer
 consumer=$root/07_sysv/consumer
@@ -29,30 +30,6 @@ start_consumer_into() { # LABEL FIFO
     start "$1" sh -c 'output=$1; shift; exec "$@" >"$output"' sh "$2" "$consumer" --key "$key" 5>&-
 }
 
-# The number that ftok() makes of a file, as ipcs shows it.
-key_of() {
-    local device inode
-    read -r device inode <<<"$(stat -c '%d %i' "$1")"
-    printf '0x53%02x%04x' $((device & 255)) $((inode & 65535))
-}
-
-# Objects under the test's key. (A segment without a key goes when nobody is attached any more.)
-sysv_leftovers() {
-    { ipcs -m; ipcs -s; } | awk -v key="$(key_of "$key")" '$1 == key'
-}
-
-nothing_of_ours() {
-    [ -z "$(sysv_leftovers)" ] || { sysv_leftovers | sed 's/^/#   left: /'; return 1; }
-}
-
-set_id() { # of the set that is there now
-    ipcs -s | awk -v key="$(key_of "$key")" '$1 == key { print $2 }'
-}
-
-segment_id() {
-    ipcs -m | awk -v key="$(key_of "$key")" '$1 == key { print $2 }'
-}
-
 # semaphores: the five values: free slots, filled slots, producer lives, consumer lives, identity
 semaphores() {
     ipcs -s -i "$(set_id)" 2>/dev/null | awk '/^[0-9]/ { printf "%s%s", sep, $2; sep = " " }'
@@ -66,11 +43,6 @@ is_connected() { # both places of the set are held
     [ "$(semaphores | cut -d ' ' -f 3,4)" = '1 1' ]
 }
 
-remove_leftovers() {
-    local id
-    for id in $(set_id); do ipcrm -s "$id"; done
-    for id in $(segment_id); do ipcrm -m "$id"; done
-}
 trap 'remove_leftovers; finish' EXIT
 
 # $work/fault.so makes a call fail, see fault.c. A sanitizer wants to be the first library; it need not be.
