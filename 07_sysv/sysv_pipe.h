@@ -1,8 +1,9 @@
 /* sysv_pipe.h - the pipe as one half sees it: slots, the other half's end, and how to leave
  *
- * Look first at sysv_wait(), then at sysv_leave(). How one comes in: create.h and join.h. The set has the key as long as anybody is there, so
- * that a second producer or consumer meets it; the segment loses the key as soon as both are
- * attached. Nothing here prints or exits: -1 comes with errno and pipe->problem.
+ * Look first at sysv_wait(), then at sysv_leave(). How one comes in: create.h and join.h. The set has
+ * the key as long as anybody is there, so that a second producer or consumer meets it; the segment loses
+ * the key as soon as both are attached. Nothing here prints or exits: -1 comes with errno and
+ * pipe->problem.
  */
 #ifndef SYSV_PIPE_H
 #define SYSV_PIPE_H
