@@ -4,8 +4,8 @@
  * Run:     FAULT=mmap:2:12 FAULT_MARK=file LD_PRELOAD=./fault.so PROGRAM
  *
  * The second mmap() returns MAP_FAILED with errno 12, and the file is made: so one knows that the
- * program came that far. The function `any` is each of those below. Errno 0 means that the program is
- * killed before the call. Linux only.
+ * program came that far. The function `any` is each of those below. FAULT=any:5:-9 instead sends the
+ * signal 9 to the program itself before the fifth call; if it survives that, the call is done. Linux only.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -42,10 +42,11 @@ static bool is_due(const char *function)
     FILE *mark = fopen(getenv("FAULT_MARK"), "w");
     if (mark != NULL)
         fclose(mark);
-    errno = (int)strtol(end + 1, NULL, 10);
-    if (errno == 0)
-        raise(SIGKILL);
-    return true;
+    int error = (int)strtol(end + 1, NULL, 10);
+    if (error < 0)
+        raise(-error);
+    errno = error;
+    return error > 0;
 }
 
 /* Where the address stands of the function of that name which this library stands in front of. */
