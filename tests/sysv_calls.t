@@ -36,6 +36,10 @@ is_gone_or_waits() { # LABEL
     is_gone "${!1}" || is_waiting "$1"
 }
 
+has_no_segment() {
+    [ -z "$(segment_id)" ]
+}
+
 before_each_call() { # VICTIM
     for ((n = 1; n <= 100; n++)); do
         killed_before_call "$1" "$n" || { echo "#   call $n"; return 1; }
@@ -64,6 +68,59 @@ if [ "$(uname)" = Linux ]; then
     ok 'and the producer' ends "$p" 130
     exec 5>&-
     ok 'who looks once more, and leaves nothing' nothing_of_ours
+
+    # The consumer is stopped when it has found no slot, and has not yet looked whether the producer lives.
+    rm -f mark
+    start_producer p typed
+    exec 5>typed
+    eventually is_waiting p
+    start c env FAULT=semctl:7:-19 LD_PRELOAD="$work/fault.so" "$consumer" --key "$key" 5>&-
+    eventually test -e mark
+    echo 'last words' >&5
+    eventually semaphores_are '2 1 1 1'
+    kill -9 "$p"
+    ends "$p" 137
+    kill -CONT "$c"
+    ok 'what a producer sends just before its death' ends "$c" 1
+    is 'is written' "$(cat c.out)" 'last words'
+    exec 5>&-
+
+    # A second consumer is stopped before it takes the place, while a first one joins and dies.
+    rm -f mark
+    start_producer p typed
+    exec 5>typed
+    eventually is_waiting p
+    kill -STOP "$p"
+    start late env FAULT=semop:1:-19 LD_PRELOAD="$work/fault.so" "$consumer" --key "$key" 5>&-
+    eventually test -e mark
+    start_consumer c
+    eventually is_connected
+    eventually has_no_segment
+    kill -9 "$c"
+    ends "$c" 137
+    kill -CONT "$late"
+    ok 'who comes after a consumer that has died does not go on in its place' eventually is_waiting late
+    kill -CONT "$p"
+    ok 'the producer learns of the death' ends "$p" 1
+    ok 'and says so' says p.err "the consumer \(pid $c\) has died"
+    exec 5>&-
+    kill -INT "$late"
+    ends "$late" 130
+    ok 'nothing is left' nothing_of_ours
+
+    # All is acknowledged, and the producer dies before it has removed the set. The consumer lingers for a
+    # second: this machine may be too slow for that once, but not three times.
+    dies_in_the_end() {
+        rm -f mark
+        start p env FAULT=shmctl:1:-19 LD_PRELOAD="$work/fault.so" sh -c 'exec "$@" <sent' sh "$producer" --key "$key"
+        start_consumer c
+        eventually test -e mark
+        kill -9 "$p"
+        ends "$p" 137
+        ends "$c" 0 && cmp -s sent c.out && nothing_of_ours
+    }
+    ok 'a producer that dies before it removes the set: the consumer does' \
+        eval 'dies_in_the_end || dies_in_the_end || dies_in_the_end'
 else
     skip 'kill -9 before each system call' 'LD_PRELOAD works so on Linux only'
 fi
@@ -113,7 +170,7 @@ damaged() { # SLOTS SLOT-BYTES: what a consumer finds in the header
     eventually is_waiting p
     scrawl "$(segment_id)" 24 "$1"
     scrawl "$(segment_id)" 28 "$2"
-    ok "a segment that is said to have $1 slots of $2 bytes" exits 1 "$consumer" --key "$key"
+    ok "a segment that is said to have $1 slots of $2 bytes" exits 1 timeout 20 "$consumer" --key "$key"
     ok 'is refused' says err "is damaged: $1 slots of $2 bytes in 1064960 bytes"
     kill -INT "$p"
     ends "$p" 130
