@@ -46,6 +46,11 @@ killed_at_a_random_moment() { # VICTIM, producer or consumer
         deaths_noticed=$((deaths_noticed + 1))
     fi
     : >consumer_half.out # an endless one's
+    # A child that has not become its program yet would not notice the signal.
+    has_begun() {
+        is_gone "$again" || is_waiting again || [ -s again.out ]
+    }
+    eventually has_begun
     kill -INT "$again" "${!other}" 2>/dev/null
     eventually is_gone "$again" && eventually is_gone "${!other}"
     wait "$again" "${!other}"
