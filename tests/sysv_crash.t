@@ -110,7 +110,7 @@ start_producer p typed
 exec 5>typed
 start_consumer_into c slow
 exec 7<slow
-head -c 200000 /dev/zero >&5
+head -c 200000 /dev/zero >&5 & # small read()s leave room for less than that: then it waits
 eventually is_connected
 slot_is_filled() {
     [ "$(semaphores | cut -d ' ' -f 2)" != 0 ]
