@@ -1,6 +1,6 @@
 /* consumer.c - writes to its standard output what comes through System V shared memory
  *
- * Partner: producer.c. Both include arrival.h, how they come in, and sysv_pipe.h, what they do there.
+ * Partner: producer.c. join.h: how it comes in; sysv_pipe.h: what it does there.
  * Build:   cc consumer.c -o consumer -O2 -pthread -lrt     (macOS: without -lrt)
  * Run:     ./consumer > output       and in a second terminal:  ./producer < input
  * Look first at main, then at receive() and take_slot().
@@ -9,7 +9,7 @@
 #include <poll.h>
 
 #include "../common/cleanup.h"
-#include "arrival.h"
+#include "join.h"
 #include "progress.h"
 
 const char program_name[] = "consumer";
@@ -81,6 +81,13 @@ static void join_pipe(void)
         die("cannot receive by %s: %s", key_file.path, pipe_end.problem);
 }
 
+/* What was said on the live line makes way for the reason. */
+_Noreturn static void give_up(void)
+{
+    live_line_erase(&line);
+    die("cannot go on: %s", pipe_end.problem);
+}
+
 /* [death] Its place is empty, nothing is left to take, and the end of the input hasn't come. */
 _Noreturn static void lose_producer(void)
 {
@@ -102,22 +109,23 @@ static bool take_slot(void)
     int taken;
     while ((taken = sysv_wait(&pipe_end, FILLED_SLOTS, 1)) == 0 && !stop_requested()) {
         show_progress(&line, written_bytes, "");
-        if (sysv_is_alive(&pipe_end, PRODUCER_LIVES))
+        if (!sysv_has_left(&pipe_end, PRODUCER_LIVES))
             continue;
         if (slots_try_take(pipe_end.set, FILLED_SLOTS, 1) == 0)
             return true;
         lose_producer();
     }
     if (taken == -1)
-        die("cannot go on: %s", pipe_end.problem);
+        give_up();
     return taken == 1;
 }
 
-/* [write] Writes right out of the slot. False: a stop signal came, or nobody reads any more. */
+/* [write] Writes right out of the slot. False: a stop signal came, which may have ended a write() half
+ * way, or nobody reads any more. */
 static bool write_slot(const char *slot, size_t bytes)
 {
     struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
-    while (bytes > 0) {
+    while (bytes > 0 && !stop_requested()) {
         ssize_t written = write(STDOUT_FILENO, slot, bytes);
         if (written == -1 && errno == EPIPE)
             stop_signal = SIGPIPE;
@@ -125,17 +133,15 @@ static bool write_slot(const char *slot, size_t bytes)
             slot += written;
             bytes -= (size_t)written;
             written_bytes += (uint64_t)written;
-        } else if (stop_requested()) {
-            return false;
         } else if (written == -1 && errno == EAGAIN) {
             poll(&output, 1, LOOK_INTERVAL_MS);
-        } else if (written == -1 && errno != EINTR) {
+        } else if (written == -1 && errno != EINTR && errno != EPIPE) {
             live_line_erase(&line);
             die("cannot write to standard output: %s; %llu bytes are written", strerror(errno),
                 (unsigned long long)written_bytes);
         }
     }
-    return true;
+    return bytes == 0;
 }
 
 /* [receive] Returns true at the end of the input. */
@@ -143,15 +149,17 @@ static bool receive(void)
 {
     while (take_slot()) {
         int64_t bytes = sysv_length(&pipe_end);
-        if (bytes == -1)
+        if (bytes == -1) {
+            live_line_erase(&line);
             die("segment %d is damaged: a slot is longer than %u bytes", pipe_end.segment_id,
                 (unsigned)pipe_end.slot_bytes);
+        }
         if (bytes == 0)
             return true;
         if (!write_slot(sysv_slot(&pipe_end), (size_t)bytes))
             return false;
         if (sysv_free(&pipe_end, written_bytes) == -1)
-            die("cannot go on: %s", pipe_end.problem);
+            give_up();
         show_progress(&line, written_bytes, "");
     }
     return false;
@@ -160,19 +168,23 @@ static bool receive(void)
 /* [acknowledge] Some file systems report only at close() that something was not stored. */
 static void acknowledge(void)
 {
-    if (close(STDOUT_FILENO) == -1)
+    if (close(STDOUT_FILENO) == -1) {
+        live_line_erase(&line);
         die("cannot write to standard output: %s", strerror(errno));
+    }
     sysv_say_end(&pipe_end, ALL_DONE);
     if (sysv_free(&pipe_end, written_bytes) == -1)
-        die("cannot go on: %s", pipe_end.problem);
+        give_up();
 }
 
-/* [linger] The producer now removes the set. If it dies before it does, this half is still there to do it. */
+/* [linger] The producer now removes the set. If it dies before it does, this half is still there to do
+ * that. */
 static void wait_for_producer_to_leave(void)
 {
     int64_t end = deadline_after_ms(LINGER_MS);
     struct backoff backoff = {0};
-    while (sysv_is_alive(&pipe_end, PRODUCER_LIVES) && !deadline_passed(end) && !stop_requested())
+    while (set_value(pipe_end.set, PRODUCER_LIVES) > 0 && !deadline_passed(end) &&
+           !stop_requested())
         backoff_wait(&backoff);
 }
 
@@ -193,6 +205,7 @@ static void report(int64_t start, bool is_all)
 int main(int argc, char **argv)
 {
     read_options(argc, argv);
+    refuse_closed(STDOUT_FILENO, "standard output");
     catch_stop_signals();
 
     join_pipe();

@@ -47,7 +47,7 @@ static inline void key_default_path(char path[KEY_PATH_BYTES])
     if (folder != NULL && folder[0] == '/' && strlen(folder) < KEY_PATH_BYTES - 32)
         snprintf(path, KEY_PATH_BYTES, "%s/sysv-pipe.key", folder);
     else
-        snprintf(path, KEY_PATH_BYTES, "/tmp/sysv-pipe-%u.key", (unsigned)getuid());
+        snprintf(path, KEY_PATH_BYTES, "/tmp/sysv-pipe-%u.key", (unsigned)geteuid());
 }
 
 /* [no-follow] In /tmp anybody may have put anything under that name: a link to another file, a pipe

@@ -1,6 +1,6 @@
 /* producer.c - sends its standard input through System V shared memory
  *
- * Partner: consumer.c. Both include arrival.h, how they come in, and sysv_pipe.h, what they do there.
+ * Partner: consumer.c. create.h: how it comes in; sysv_pipe.h: what it does there.
  * Build:   cc producer.c -o producer -O2 -pthread -lrt     (macOS: without -lrt)
  * Run:     ./producer < input       and in a second terminal:  ./consumer > output
  * Look first at main, then at send_input() and look_at_consumer().
@@ -9,7 +9,7 @@
 #include <poll.h>
 
 #include "../common/cleanup.h"
-#include "arrival.h"
+#include "create.h"
 #include "progress.h"
 
 const char program_name[] = "producer";
@@ -36,7 +36,9 @@ static struct key_file key_file;
 static struct sysv_pipe pipe_end;
 static struct live_line line;
 static int64_t deadline; /* for the consumer to come */
+static int64_t start;    /* when it came, as far as this half knows */
 static uint64_t sent_bytes;
+static bool all_is_sent;
 
 static void read_options(int argc, char **argv)
 {
@@ -59,6 +61,13 @@ static void leave(void)
     sysv_leave(&pipe_end);
 }
 
+/* What was said on the live line makes way for the reason. */
+_Noreturn static void give_up(void)
+{
+    live_line_erase(&line);
+    die("cannot go on: %s", pipe_end.problem);
+}
+
 /* [create] */
 static void create_pipe(void)
 {
@@ -78,8 +87,8 @@ static void create_pipe(void)
             note("waiting for the end of an earlier consumer (pid %d)", (int)earlier);
         told = earlier != 0 ? earlier : told;
         if (deadline_passed(deadline))
-            die("cannot send by %s: an earlier consumer (pid %d) has not ended within %lld s",
-                key_file.path, (int)told, timeout_s);
+            die("cannot send by %s: an earlier run has not ended within %lld s; see ipcs -ms",
+                key_file.path, timeout_s);
         sleep_until(now_ns() + NS_PER_MS);
     }
     if (created == -1)
@@ -104,37 +113,51 @@ static void lose_consumer(int pid)
         written, (unsigned long long)sent_bytes);
 }
 
+/* The consumer's word is good for nothing before it can have all. */
+static bool is_acknowledged(void)
+{
+    return all_is_sent && sysv_end_of(&pipe_end, CONSUMER_LIVES) == ALL_DONE;
+}
+
 /* [look] In every wait, ten times a second. */
 static void look_at_consumer(void)
 {
     static bool was_told;
-    /* acquire: pairs with the release in [join]. */
-    int pid = atomic_load_explicit(&pipe_end.segment->consumer_pid, memory_order_acquire);
-    /* First whether it lives, then what it said: the other way round, one that leaves in between
+    static int pid;
+    if (pid == 0) /* acquire: pairs with the release in [join]. */
+        pid = atomic_load_explicit(&pipe_end.segment->consumer_pid, memory_order_acquire);
+    /* First whether it has left, then what it said: the other way round, one that leaves in between
      * would look as if it had died. */
-    bool is_alive = sysv_is_alive(&pipe_end, CONSUMER_LIVES);
-    if (pid != 0 && !is_alive && sysv_end_of(&pipe_end, CONSUMER_LIVES) != ALL_DONE)
+    if (pid != 0 && sysv_has_left(&pipe_end, CONSUMER_LIVES) && !is_acknowledged())
         lose_consumer(pid);
+    if (pid == 0)
+        start = now_ns();
     if (pid == 0 && !was_told) {
         live_line_erase(&line);
         note("waiting for the consumer; in another terminal: ./consumer%s > output",
              key_file.option);
         was_told = true;
     }
-    if (pid == 0 && deadline_passed(deadline))
+    if (pid == 0 && deadline_passed(deadline)) {
+        live_line_erase(&line);
         die("no consumer came within %lld s; start one: ./consumer%s > output", timeout_s,
             key_file.option);
+    }
     show_progress(&line, sent_bytes, pid == 0 ? "  waiting for the consumer" : "");
 }
 
-/* [wait] Waits for so many free slots. False: a stop signal came. */
+/* [wait] Waits for so many free slots. False: a stop signal came, or a consumer that has acknowledged
+ * all died before it could free the last slot. */
 static bool wait_for_free(short wanted)
 {
     int taken;
-    while ((taken = sysv_wait(&pipe_end, FREE_SLOTS, wanted)) == 0 && !stop_requested())
+    while ((taken = sysv_wait(&pipe_end, FREE_SLOTS, wanted)) == 0 && !stop_requested()) {
         look_at_consumer();
+        if (is_acknowledged() && sysv_has_left(&pipe_end, CONSUMER_LIVES))
+            break;
+    }
     if (taken == -1)
-        die("cannot go on: %s", pipe_end.problem);
+        give_up();
     return taken == 1;
 }
 
@@ -152,8 +175,10 @@ static uint32_t read_into(void *slot)
         ssize_t bytes = read(STDIN_FILENO, slot, (size_t)slot_bytes);
         if (bytes >= 0)
             return (uint32_t)bytes;
-        if (errno != EINTR && errno != EAGAIN)
+        if (errno != EINTR && errno != EAGAIN) {
+            live_line_erase(&line);
             die("cannot read standard input: %s", strerror(errno));
+        }
     }
     return 0;
 }
@@ -169,22 +194,23 @@ static void send_input(void)
         if (stop_requested())
             return;
         if (sysv_fill(&pipe_end, bytes) == -1)
-            die("cannot go on: %s", pipe_end.problem);
+            give_up();
         sent_bytes += bytes;
         show_progress(&line, sent_bytes, "");
     } while (bytes > 0);
+    all_is_sent = true;
 }
 
 /* [acknowledged] All slots are free again when the consumer has written them all, and closed its output
  * without an error. */
 static void wait_for_acknowledgement(void)
 {
-    if (wait_for_free((short)slots) && sysv_end_of(&pipe_end, CONSUMER_LIVES) != ALL_DONE)
+    if (wait_for_free((short)slots) && !is_acknowledged())
         die("segment %d is damaged: all slots are free, but not all is written",
             pipe_end.segment_id);
 }
 
-static void report(int64_t start)
+static void report(void)
 {
     live_line_erase(&line);
     if (!stop_requested()) {
@@ -193,14 +219,16 @@ static void report(int64_t start)
         note("%s written by the consumer in %.1f s, %s/s", bytes_text(amount, (double)sent_bytes),
              seconds, bytes_text(rate, (double)sent_bytes / seconds));
     } else if (stop_signal != SIGPIPE) {
-        note("stopped; %llu bytes were sent, and that was not the end of the input",
-             (unsigned long long)sent_bytes);
+        note("stopped; %llu bytes were sent, %s", (unsigned long long)sent_bytes,
+             all_is_sent ? "all of the input, but the consumer has not said that all is written"
+                         : "and that was not the end of the input");
     }
 }
 
 int main(int argc, char **argv)
 {
     read_options(argc, argv);
+    refuse_closed(STDIN_FILENO, "standard input");
     catch_stop_signals();
     deadline = timeout_deadline(timeout_s);
 
@@ -208,9 +236,9 @@ int main(int argc, char **argv)
     line = live_line();
     if (isatty(STDIN_FILENO))
         line.is_on = false; /* what is typed has the terminal */
-    int64_t start = now_ns();
+    start = now_ns();
     send_input();
     wait_for_acknowledgement();
-    report(start);
+    report();
     return exit_status();
 }

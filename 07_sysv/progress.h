@@ -1,7 +1,9 @@
-/* progress.h - how much has passed, and how fast: the live line on stderr, and the last word
+/* progress.h - how much has passed, and how fast, on stderr: the live line, and the last word
  */
 #ifndef PROGRESS_H
 #define PROGRESS_H
+
+#include <fcntl.h>
 
 #include "../common/backoff.h"
 #include "../common/live_line.h"
@@ -15,6 +17,13 @@ static inline const char *bytes_text(char text[24], double bytes)
         bytes /= 1000;
     snprintf(text, 24, "%.*f %s", unit > 0, bytes, units[unit]);
     return text;
+}
+
+/* Before catch_stop_signals() puts /dev/null there, which would swallow the data without a word. */
+static inline void refuse_closed(int fd, const char *file)
+{
+    if (fcntl(fd, F_GETFD) == -1)
+        die("%s is closed: %s", file, strerror(errno));
 }
 
 /* The live line, if it is due. It is off where another file of this half is a terminal, too: then the

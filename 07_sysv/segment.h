@@ -119,8 +119,8 @@ static inline int segment_examine(int id, struct shmid_ds *status, struct key_fi
                         errno == EACCES
                             ? "the segment with the key 0x%08x of %s belongs to another "
                               "user; choose another --key"
-                            : "cannot attach the segment with the key 0x%08x of %s",
-                        (unsigned)file->key, file->path);
+                            : "cannot attach the segment with the key 0x%08x of %s: %s",
+                        (unsigned)file->key, file->path, strerror(errno));
     int checked = segment_check(segment, status->shm_segsz, id, file);
     int error = errno;
     shmdt(segment);

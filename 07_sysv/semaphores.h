@@ -63,8 +63,10 @@ static inline int set_remove(int set)
 
 /* ---- places ---- */
 
-/* [place] Several operations in one semop() are done all or none: of two processes that find the
- * place empty, one gets it. Returns 0, or -1 with EAGAIN (somebody holds it), ENOSPC (too many
+/* [place] An operation is {semaphore, what to add, flags}; to add 0 is to wait till it is 0, with
+ * IPC_NOWAIT: EAGAIN instead. Several in one semop() are done all or none: of two processes that find
+ * the place empty, one gets it. SEM_UNDO: at the end of this process the kernel subtracts the 1 again.
+ * Returns 0, or -1 with EAGAIN (somebody holds it), ENOSPC (too many
  * processes use SEM_UNDO), or the set is gone. */
 static inline int place_take(int set, unsigned short place)
 {
@@ -82,7 +84,7 @@ static inline int place_take_both(int set)
     return semop(set, operations, 4);
 }
 
-/* SEM_UNDO here, too: so the kernel's note of what to take back is back at zero. */
+/* SEM_UNDO here, too: it cancels the kernel's note that there is a 1 to subtract at the end. */
 static inline int place_leave(int set, unsigned short place)
 {
     struct sembuf operation = {place, -1, IPC_NOWAIT | SEM_UNDO};
@@ -141,8 +143,9 @@ static inline int set_initialise(int set, unsigned short slots)
 }
 
 /* [otime] semget() makes a set whose values nobody has set yet; and its creator may be interrupted
- * right here, or killed. Returns 1: one of ours, in use; 0: its creator isn't done; -1 with EACCES
- * (another user's), EPROTO (none of ours), or it is gone. */
+ * right here, or killed. Till then only its size and its mode tell whether it is one of ours. Returns
+ * 1: one of ours, in use; 0: its creator isn't done; -1 with EACCES (another user's), EPROTO (none of
+ * ours), or it is gone. */
 static inline int set_examine(int set)
 {
     struct semid_ds status = {0};
@@ -152,7 +155,7 @@ static inline int set_examine(int set)
     int error = 0;
     if (status.sem_perm.uid != geteuid() || status.sem_perm.cuid != geteuid())
         error = EACCES;
-    else if (status.sem_nsems != SEMAPHORES)
+    else if (status.sem_nsems != SEMAPHORES || (status.sem_perm.mode & 0777) != 0600)
         error = EPROTO;
     else if (semctl(set, 0, GETALL, (union semun){.array = values}) == -1)
         return -1;

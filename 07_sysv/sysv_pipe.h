@@ -1,16 +1,15 @@
-/* sysv_pipe.h - the pipe as one half sees it: slots, the other half's end, and what is left behind
+/* sysv_pipe.h - the pipe as one half sees it: slots, the other half's end, and how to leave
  *
- * Look first at sysv_wait(), then at sysv_leave(). The set has the key as long as anybody is there, so
- * that a second producer or consumer meets it; the segment loses the key as soon as both are
- * attached. Nothing here prints or exits: -1 comes with errno and pipe->problem.
+ * Look first at sysv_wait(), then at sysv_leave(). How one comes in: create.h and join.h. The set has
+ * the key as long as anybody is there, so that a second producer or consumer meets it; the segment loses
+ * the key as soon as both are attached. Nothing here prints or exits: -1 comes with errno and
+ * pipe->problem.
  */
 #ifndef SYSV_PIPE_H
 #define SYSV_PIPE_H
 
 #include "segment.h"
 #include "semaphores.h"
-
-enum { UNFINISHED_MS = 1000 /* that long a creator may take between semget() and semop() */ };
 
 struct sysv_pipe {
     struct key_file *file;
@@ -32,89 +31,6 @@ static inline struct sysv_pipe sysv_pipe(struct key_file *file, unsigned short p
 
 #define SYSV_FAIL(pipe, ...)                                                                       \
     ((pipe)->problem = (pipe)->file->problem, key_fail((pipe)->file, __VA_ARGS__))
-
-/* A set that was removed is no error while a half comes in: it looks again. */
-static inline int sysv_again_or_fail(struct sysv_pipe *pipe, const char *step)
-{
-    if (set_is_gone(errno) || errno == EAGAIN || errno == ENOENT)
-        return 0;
-    if (errno == EACCES)
-        return SYSV_FAIL(pipe, EACCES,
-                         "the semaphore set with the key 0x%08x of %s belongs to another user; "
-                         "choose another --key",
-                         (unsigned)pipe->file->key, pipe->file->path);
-    if (errno == EPROTO)
-        return SYSV_FAIL(pipe, EPROTO,
-                         "a semaphore set of another program has the key 0x%08x of %s; choose "
-                         "another --key, or see ipcs -s",
-                         (unsigned)pipe->file->key, pipe->file->path);
-    return SYSV_FAIL(pipe, errno, "%s failed: %s; see ipcs -l for the limits, ipcs -u for the use",
-                     step, strerror(errno));
-}
-
-/* ---- what others have left ---- */
-
-/* Removes the segment under our key if it was left by that producer: it says so itself, or it says
- * nothing yet and was made by that process. For who holds both places. */
-static inline void sysv_remove_segment(struct sysv_pipe *pipe, pid_t producer)
-{
-    struct shmid_ds status;
-    int id = shmget(pipe->file->key, 0, 0);
-    int examined = id == -1 ? -1 : segment_examine(id, &status, pipe->file);
-    if (examined == 1 || (examined == 0 && status.shm_cpid == producer))
-        shmctl(id, IPC_RMID, NULL);
-}
-
-/* [unfinished] The creator has not done its first semop() for a whole second: it is dead, or so slow that it will
- * have to start over. */
-static inline void sysv_await_creator(struct sysv_pipe *pipe, int set)
-{
-    if (pipe->unfinished_set != set) {
-        pipe->unfinished_set = set;
-        pipe->unfinished_end = deadline_after_ms(UNFINISHED_MS);
-    } else if (deadline_passed(pipe->unfinished_end)) {
-        set_remove(set);
-    }
-}
-
-struct sysv_holders {
-    bool has_producer, has_consumer;
-    pid_t producer, consumer; /* who holds the place, or held it last */
-};
-
-/* Looks at the set under our key: 1 in use; 0 look again later; -1 never. */
-static inline int sysv_look(struct sysv_pipe *pipe, int *set, struct sysv_holders *holders)
-{
-    *set = semget(pipe->file->key, 0, 0);
-    if (*set == -1)
-        return sysv_again_or_fail(pipe, "semget()");
-    int examined = set_examine(*set);
-    if (examined == -1)
-        return sysv_again_or_fail(pipe, "semctl()");
-    if (examined == 0) {
-        sysv_await_creator(pipe, *set);
-        return 0;
-    }
-    int producer = set_value(*set, PRODUCER_LIVES), consumer = set_value(*set, CONSUMER_LIVES);
-    holders->producer = set_pid(*set, PRODUCER_LIVES);
-    holders->consumer = set_pid(*set, CONSUMER_LIVES);
-    if (producer == -1 || consumer == -1 || holders->producer == -1 || holders->consumer == -1)
-        return 0; /* removed meanwhile */
-    holders->has_producer = producer != 0;
-    holders->has_consumer = consumer != 0;
-    if (producer && consumer && holders->producer == holders->consumer)
-        return 0; /* one process in both places: it is just removing the set */
-    return 1;
-}
-
-/* Removes set and segment of a run of which nobody lives. */
-static inline int sysv_bury(struct sysv_pipe *pipe, int set, pid_t producer)
-{
-    if (place_take_both(set) == -1)
-        return -1;
-    sysv_remove_segment(pipe, producer);
-    return set_remove(set);
-}
 
 /* ---- slots ---- */
 
@@ -190,10 +106,10 @@ static inline uint32_t sysv_end_of(const struct sysv_pipe *pipe, unsigned short 
     return atomic_load_explicit(sysv_end_word(pipe, place), memory_order_acquire);
 }
 
-/* Does anybody hold that place? A set that is gone is held by nobody. */
-static inline bool sysv_is_alive(const struct sysv_pipe *pipe, unsigned short place)
+/* Is that place empty? Of a set that is gone nobody can say; the next sysv_wait() tells of that. */
+static inline bool sysv_has_left(const struct sysv_pipe *pipe, unsigned short place)
 {
-    return set_value(pipe->set, place) > 0;
+    return set_value(pipe->set, place) == 0;
 }
 
 static inline void sysv_remove_all(struct sysv_pipe *pipe)
@@ -203,9 +119,10 @@ static inline void sysv_remove_all(struct sysv_pipe *pipe)
     set_remove(pipe->set);
 }
 
-/* [leave] Gives up the place. Who leaves last removes the set: that is who can take the other half's place as
- * well, or has its word that it needs nothing any more. If both leave at once, neither can take the
- * other's place; so each looks once more when it has left its own. */
+/* [leave] Gives up the place. Who leaves last removes the set: that is who can take the other half's
+ * place as well, or has its word that it needs nothing any more. If both leave at once, neither can take
+ * the other's place; so each looks once more when it has left its own. Where somebody has removed the
+ * set by hand, the segment may still have its key. */
 static inline void sysv_leave(struct sysv_pipe *pipe)
 {
     unsigned short other = PRODUCER_LIVES + CONSUMER_LIVES - pipe->place;
@@ -214,7 +131,7 @@ static inline void sysv_leave(struct sysv_pipe *pipe)
         bool is_alone = is_last || place_take(pipe->set, other) == 0;
         if (!is_alone && errno == EAGAIN && place_leave(pipe->set, pipe->place) == 0)
             is_alone = place_take_both(pipe->set) == 0;
-        if (is_alone)
+        if (is_alone || set_is_gone(errno))
             sysv_remove_all(pipe);
     }
     if (pipe->segment != NULL)

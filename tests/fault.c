@@ -4,13 +4,15 @@
  * Run:     FAULT=mmap:2:12 FAULT_MARK=file LD_PRELOAD=./fault.so PROGRAM
  *
  * The second mmap() returns MAP_FAILED with errno 12, and the file is made: so one knows that the
- * program came that far. Linux only.
+ * program came that far. The function `any` is each of those below. FAULT=any:5:-9 instead sends the
+ * signal 9 to the program itself before the fifth call; if it survives that, the call is done. Linux only.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -29,15 +31,22 @@ static bool is_due(const char *function)
     const char *fault = getenv("FAULT");
     size_t length = strlen(function);
     char *end;
-    if (fault == NULL || strncmp(fault, function, length) != 0 || fault[length] != ':')
+    if (fault == NULL)
+        return false;
+    if (strncmp(fault, "any:", 4) == 0)
+        length = 3;
+    else if (strncmp(fault, function, length) != 0 || fault[length] != ':')
         return false;
     if (++calls != strtol(fault + length + 1, &end, 10))
         return false;
     FILE *mark = fopen(getenv("FAULT_MARK"), "w");
     if (mark != NULL)
         fclose(mark);
-    errno = (int)strtol(end + 1, NULL, 10);
-    return true;
+    int error = (int)strtol(end + 1, NULL, 10);
+    if (error < 0)
+        raise(-error);
+    errno = error;
+    return error > 0;
 }
 
 /* Where the address stands of the function of that name which this library stands in front of. */
@@ -118,6 +127,36 @@ int sem_unlink(const char *name)
     return FAIL_OR_CALL(sem_unlink, -1, name);
 }
 
+int shmget(key_t key, size_t bytes, int flags)
+{
+    return FAIL_OR_CALL(shmget, -1, key, bytes, flags);
+}
+
+void *shmat(int id, const void *address, int flags)
+{
+    return FAIL_OR_CALL(shmat, MAP_FAILED, id, address, flags);
+}
+
+int shmctl(int id, int command, struct shmid_ds *status)
+{
+    return FAIL_OR_CALL(shmctl, -1, id, command, status);
+}
+
+int semget(key_t key, int semaphores, int flags)
+{
+    return FAIL_OR_CALL(semget, -1, key, semaphores, flags);
+}
+
+int semop(int id, struct sembuf *operations, size_t count)
+{
+    return FAIL_OR_CALL(semop, -1, id, operations, count);
+}
+
+int semtimedop(int id, struct sembuf *operations, size_t count, const struct timespec *timeout)
+{
+    return FAIL_OR_CALL(semtimedop, -1, id, operations, count, timeout);
+}
+
 /* Those with a variable number of arguments: the rest is passed on whether it was given or not. */
 int open(const char *path, int flags, ...)
 {
@@ -136,5 +175,14 @@ sem_t *sem_open(const char *name, int flags, ...)
     unsigned value = va_arg(values, unsigned);
     va_end(values);
     return FAIL_OR_CALL(sem_open, SEM_FAILED, name, flags, mode, value);
+}
+
+int semctl(int id, int semaphore, int command, ...)
+{
+    va_list values;
+    va_start(values, command);
+    void *value = va_arg(values, void *);
+    va_end(values);
+    return FAIL_OR_CALL(semctl, -1, id, semaphore, command, value);
 }
 /* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

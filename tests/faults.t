@@ -9,7 +9,8 @@
 
 error=5
 reason='Input/output error'
-functions=(shm_open shm_unlink fstat posix_fallocate mmap sem_open sem_post sem_unlink open read write fsync rename)
+posix=(shm_open shm_unlink fstat posix_fallocate mmap sem_open sem_post sem_unlink open read write fsync rename)
+system_v=(shmget shmat shmctl semget semop semtimedop semctl fstat open read write)
 export FAULT_MARK=$work/mark
 # A sanitizer wants to be the first library; it need not be for this.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0:detect_leaks=0
@@ -62,7 +63,7 @@ works_again() {
         ends "${!half}" 0 || return 1
         status_of[$half]=0
     done
-    nothing_is_left
+    "${lesson}_nothing_is_left"
 }
 
 if [ "$(uname)" != Linux ]; then
@@ -70,8 +71,10 @@ if [ "$(uname)" != Linux ]; then
     exit
 fi
 ${CC:-cc} -O2 "$root/tests/fault.c" -o fault.so -shared -fPIC -ldl
-for lesson in countdown buffer_transfer ring_buffer; do
+for lesson in countdown buffer_transfer ring_buffer sysv; do
     "${lesson}_draw"
+    functions=("${posix[@]}")
+    [ "$lesson" != sysv ] || functions=("${system_v[@]}")
     for half in producer consumer; do
         calls=0
         for function in "${functions[@]}"; do

@@ -2,9 +2,9 @@
  *
  * Build:   cc scribble.c -o scribble -pthread
  * Run:     ./scribble PATH SEED WRITES PAUSE_US        a file, also one in /dev/shm
- *          ./scribble --sysv ID SEED WRITES PAUSE_US   a System V segment, by its id
+ *          ./scribble --sysv KEY SEED WRITES PAUSE_US  a System V segment, by its key
  *
- * It waits until the file is there and has its size. Every other write hits the first 512 bytes: that
+ * It waits until that is there and has its size. Every other write hits the first 512 bytes: that
  * is where headers and indices are. Between two writes it sleeps for PAUSE_US at most.
  */
 #define _GNU_SOURCE
@@ -43,16 +43,19 @@ static volatile unsigned char *map_file(const char *path, size_t *bytes)
     return address;
 }
 
-static volatile unsigned char *map_segment(const char *id, size_t *bytes)
+static volatile unsigned char *map_segment(const char *key, size_t *bytes)
 {
     struct shmid_ds segment;
-    int shmid = (int)strtol(id, NULL, 10);
-    if (shmctl(shmid, IPC_STAT, &segment) == -1)
-        die("nothing to scribble on: segment %s", id);
+    int id;
+    for (int64_t end = deadline_after_ms(PATIENCE_MS);
+         (id = shmget((key_t)strtol(key, NULL, 16), 0, 0)) == -1;
+         sleep_until(now_ns() + NS_PER_MS / 10))
+        if (deadline_passed(end))
+            die("nothing to scribble on: segment %s", key);
+    void *address = shmat(id, NULL, 0);
+    if (address == MAP_FAILED || shmctl(id, IPC_STAT, &segment) == -1)
+        die("cannot attach segment %s: %s", key, strerror(errno));
     *bytes = segment.shm_segsz;
-    void *address = shmat(shmid, NULL, 0);
-    if (address == MAP_FAILED)
-        die("cannot attach segment %s: %s", id, strerror(errno));
     return address;
 }
 
@@ -60,7 +63,7 @@ int main(int argc, char **argv)
 {
     bool is_segment = argc == 6 && strcmp(argv[1], "--sysv") == 0;
     if (argc != 5 && !is_segment)
-        usage_die("usage: scribble PATH SEED WRITES PAUSE_US, or --sysv ID SEED WRITES PAUSE_US");
+        usage_die("usage: scribble PATH SEED WRITES PAUSE_US, or --sysv KEY SEED WRITES PAUSE_US");
     size_t bytes;
     volatile unsigned char *object =
         is_segment ? map_segment(argv[2], &bytes) : map_file(argv[1], &bytes);

@@ -45,7 +45,7 @@ ok 'and the producer' ends "$p" 0
 start_producer p random
 start_consumer_into c slow
 exec 5<slow
-ok 'a slow reader: the slots fill up' eventually test "$(semaphores | cut -d ' ' -f 1)" = 0
+ok 'a slow reader: the slots fill up' eventually semaphores_are '0 3 1 1'
 head -c 1000 <&5 >first
 ok 'the producer waits' kill -0 "$p"
 cat <&5 >rest
@@ -134,6 +134,30 @@ ok 'Ctrl-C without a consumer' ends "$p" 130
 exec 5>&-
 ok 'nothing is left' nothing_of_ours
 
+# What a reader that is stuck leaves of a write() is the rest of 256 KiB.
+start_producer p random
+start_consumer_into c slow
+exec 5<slow
+eventually test -n "$(head -c 1 <&5)"
+eventually semaphores_are '0 3 1 1'
+kill -INT "$c"
+ok 'Ctrl-C ends a consumer whose reader is stuck, at once' ends "$c" 130
+ok 'and the producer' ends "$p" 1
+exec 5<&-
+head -c 500000 random >sent
+start_producer p sent
+start_consumer_into c slow
+exec 5<slow
+eventually semaphores_are '1 2 1 1'
+kill -INT "$p"
+ok 'Ctrl-C when all is sent, but not written' ends "$p" 130
+ok 'says just that' says p.err 'stopped; 500000 bytes were sent, all of the input, but the consumer has not said'
+cat <&5 >rest
+exec 5<&-
+ok 'the consumer has it all, and the word that it is all' ends "$c" 0
+ok 'nothing is lost' cmp -s sent rest
+ok 'nothing is left' nothing_of_ours
+
 start_producer p random
 "$consumer" --key "$key" 2>err | head -c 10 >out
 is '| head -c 10 ends the consumer as SIGPIPE does' "${PIPESTATUS[0]}" 141
@@ -163,6 +187,26 @@ if unshare --mount mount -t tmpfs none /mnt 2>/dev/null; then
 else
     skip 'a disk that fills up on the way' 'needs the right to mount in a namespace of its own'
 fi
+ok 'a closed standard output is no place to lose data in' exits 1 sh -c 'exec "$@" >&-' sh "$consumer" --key "$key"
+ok 'says so' says err '^consumer: standard output is closed: Bad file descriptor'
+ok 'a closed standard input is no empty one' exits 1 sh -c 'exec "$@" <&-' sh "$producer" --key "$key"
+ok 'says so' says err '^producer: standard input is closed: Bad file descriptor'
+if [ "$(uname)" = Linux ]; then
+    build_fault_library
+    start_consumer c
+    start p env FAULT=read:2:5 LD_PRELOAD="$work/fault.so" sh -c 'exec "$@" <typed' sh "$producer" --key "$key"
+    exec 5>typed
+    echo something >&5
+    eventually test -s c.out
+    echo more >&5
+    ok 'an input that cannot be read any further' ends "$p" 1
+    ok 'is an error' says p.err '^producer: cannot read standard input: Input/output error'
+    ok 'for the consumer, too' ends "$c" 1
+    ok 'that it names' says c.err "^consumer: the producer \(pid $p\) has failed before the end of its input; the 10 bytes"
+    exec 5>&-
+else
+    skip 'an input that cannot be read any further' 'LD_PRELOAD works so on Linux only'
+fi
 ok 'an input that cannot be read' exits 1 "$producer" --key "$key" <"$work"
 ok 'is an error' says err '^producer: cannot read standard input: Is a directory'
 ok 'nothing is left' nothing_of_ours
@@ -178,6 +222,14 @@ ok 'a set that somebody removes by hand' ends "$p" 1
 ok 'is named' says p.err 'somebody has removed the semaphore set [0-9]+: (Identifier removed|Invalid argument)'
 ok 'the consumer ends as well' ends "$c" 1
 ok 'nothing is left' nothing_of_ours
+start_producer p typed
+exec 5>typed
+eventually is_waiting p
+ipcrm -s "$(set_id)"
+echo more >&5
+ok 'a set that somebody removes before a consumer came' ends "$p" 1
+exec 5>&-
+ok 'leaves no segment behind' nothing_of_ours
 
 # --- usage -----------------------------------------------------------------------------------
 
@@ -202,13 +254,17 @@ on_a_terminal() { # COMMAND: its screen to the file screen; stdin and stdout are
     script -qec "stty cols 60; { $1; } </dev/null" /dev/null </dev/null >screen
 }
 if command -v script >/dev/null && script -qec true /dev/null </dev/null >screen 2>&1; then
+    in_two_parts() { # the second one only when the live line is there
+        : >screen
+        { head -c 1000000 random; eventually grep -q /s screen; head -c 1000000 random; } >typed &
+    }
     start_consumer c
-    { head -c 1000000 random; sleep 0.3; head -c 1000000 random; } >typed & # the line comes ten times a second
+    in_two_parts
     on_a_terminal "'$producer' --key '$key' <typed"
     ok 'a producer on a terminal shows bytes and rate' says screen '[0-9.]+ [kM]B  [0-9.]+ ([kM]?B|bytes)/s'
     ok 'and takes them away' says screen $'\r +\rproducer: 2.0 MB written by the consumer'
     ends "$c" 0
-    { head -c 1000000 random; sleep 0.3; head -c 1000000 random; } >typed &
+    in_two_parts
     start_producer p typed
     on_a_terminal "'$consumer' --key '$key' >received"
     ok 'a consumer, too' says screen '[0-9.]+ [kM]B  [0-9.]+ ([kM]?B|bytes)/s'

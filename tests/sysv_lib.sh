@@ -3,6 +3,7 @@
 # shellcheck shell=bash
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$root/tests/sysv_objects.sh"
 
 producer=$root/07_sysv/producer
 consumer=$root/07_sysv/consumer
@@ -29,45 +30,26 @@ start_consumer_into() { # LABEL FIFO
     start "$1" sh -c 'output=$1; shift; exec "$@" >"$output"' sh "$2" "$consumer" --key "$key" 5>&-
 }
 
-# The number that ftok() makes of a file, as ipcs shows it.
-key_of() {
-    local device inode
-    read -r device inode <<<"$(stat -c '%d %i' "$1")"
-    printf '0x53%02x%04x' $((device & 255)) $((inode & 65535))
-}
-
-# Objects under the test's key. (A segment without a key goes when nobody is attached any more.)
-sysv_leftovers() {
-    { ipcs -m; ipcs -s; } | awk -v key="$(key_of "$key")" '$1 == key'
-}
-
-nothing_of_ours() {
-    [ -z "$(sysv_leftovers)" ] || { sysv_leftovers | sed 's/^/#   left: /'; return 1; }
-}
-
-set_id() { # of the set that is there now
-    ipcs -s | awk -v key="$(key_of "$key")" '$1 == key { print $2 }'
-}
-
-segment_id() {
-    ipcs -m | awk -v key="$(key_of "$key")" '$1 == key { print $2 }'
-}
-
 # semaphores: the five values: free slots, filled slots, producer lives, consumer lives, identity
 semaphores() {
     ipcs -s -i "$(set_id)" 2>/dev/null | awk '/^[0-9]/ { printf "%s%s", sep, $2; sep = " " }'
+}
+
+semaphores_are() { # FREE FILLED PRODUCER CONSUMER
+    [ "$(semaphores)" = "$1 21334" ]
 }
 
 is_connected() { # both places of the set are held
     [ "$(semaphores | cut -d ' ' -f 3,4)" = '1 1' ]
 }
 
-remove_leftovers() {
-    local id
-    for id in $(set_id); do ipcrm -s "$id"; done
-    for id in $(segment_id); do ipcrm -m "$id"; done
-}
 trap 'remove_leftovers; finish' EXIT
+
+# $work/fault.so makes a call fail, see fault.c. A sanitizer wants to be the first library; it need not be.
+build_fault_library() {
+    ${CC:-cc} -O2 "$root/tests/fault.c" -o "$work/fault.so" -shared -fPIC -ldl
+    export FAULT_MARK=$work/mark ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0
+}
 
 # transfer FILE [PRODUCER-OPTION ...]: it arrives as it was.
 transfer() {
@@ -76,4 +58,30 @@ transfer() {
     start_producer p "$file" "$@"
     start_consumer c
     ends "$p" 0 && ends "$c" 0 && cmp -s "$file" c.out
+}
+
+# The next ones expect a file to send, named sent.
+
+next_run_works() { # in either order; nothing is left
+    if [ $((RANDOM % 2)) = 0 ]; then
+        start_producer p sent
+        start_consumer c
+    else
+        start_consumer c
+        start_producer p sent
+    fi
+    ends "$p" 0 && ends "$c" 0 && cmp -s sent c.out && nothing_of_ours
+}
+
+producer_first() {
+    start_producer p sent
+    eventually is_waiting p && start_consumer c && ends "$p" 0 && ends "$c" 0 && cmp -s sent c.out
+}
+
+both_killed() {
+    start_producer p /dev/zero
+    start_consumer c
+    eventually is_connected
+    kill -9 "$p" "$c"
+    ends "$p" 137 && ends "$c" 137
 }

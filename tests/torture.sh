@@ -18,7 +18,7 @@ hostile=0
 [ "${1:-}" != --hostile ] || { hostile=1; shift; }
 rounds=${1:-1000}
 seed=${2:-$((RANDOM * 32768 + RANDOM))}
-read -r -a lessons <<<"${3:-countdown buffer_transfer ring_buffer}"
+read -r -a lessons <<<"${3:-countdown buffer_transfer ring_buffer sysv}"
 campaign=$name
 declare -A played killed suspended stopped scribbled hangs losses leaks
 trap end_campaign EXIT
@@ -85,11 +85,16 @@ something_goes_wrong() {
 
 # From before there is anything, for it has to be quick: a name may be gone as soon as both have met.
 somebody_scribbles() {
-    local path
-    for path in $("${lesson}_objects"); do
-        start scribbler "$root/tests/scribble" "$path" "$RANDOM" $((RANDOM % 200)) $((RANDOM % 10000))
+    local -a object
+    while read -r -a object; do
+        start scribbler "$root/tests/scribble" "${object[@]}" "$RANDOM" $((RANDOM % 200)) $((RANDOM % 10000))
         scribbled[$lesson]=$((scribbled[$lesson] + 1))
-    done
+    done < <("${lesson}_objects")
+}
+
+remove_objects() {
+    rm -f "/dev/shm/${name#/}"* "/dev/shm/sem.${name#/}"*
+    [ -z "${key-}" ] || remove_leftovers
 }
 
 # Each half that is missing is started once more; or all are stopped; or left to their own deadlines.
@@ -180,7 +185,7 @@ play_round() { # SEED
     every_ending_is_explained || return 1
     if [ "$hostile" = 1 ]; then
         kill -9 "$scribbler" 2>/dev/null
-        "${lesson}_objects" | xargs rm -f
+        remove_objects
         return
     fi
     "${lesson}_arrived" || { wrong loss 'not what was sent'; return 1; }
@@ -204,7 +209,7 @@ end_campaign() {
         printf '%-20s %7d %7d %9d %9d %9d %6d %7d %6d\n' "$lesson" "${played[$lesson]}" "${killed[$lesson]}" \
             "${suspended[$lesson]}" "${stopped[$lesson]}" "${scribbled[$lesson]}" "${hangs[$lesson]}" "${losses[$lesson]}" "${leaks[$lesson]}"
         name=$campaign${lesson:0:3}
-        rm -f "/dev/shm/${name#/}"* "/dev/shm/sem.${name#/}"*
+        remove_objects
     done
     tests_failed=$failures
     finish | grep -v '^1\.\.'

@@ -3,7 +3,7 @@
 # shellcheck shell=bash disable=SC2034 # it is sourced; what it sets is used there
 # NAME_draw draws sizes and speeds; NAME_producer LABEL and NAME_consumer LABEL put a half's words into
 # "$command"; NAME_arrived compares what arrived with what was sent; NAME_nothing_is_left; NAME_objects lists
-# the paths of what the halves share.
+# the paths of what the halves share, as scribble takes them.
 
 timeout=(--timeout 4)
 
@@ -117,4 +117,52 @@ ring_buffer_nothing_is_left() {
 }
 ring_buffer_objects() {
     echo "/dev/shm$name"
+}
+
+# --- 07_sysv ---------------------------------------------------------------------------------
+
+. "$root/tests/sysv_objects.sh"
+
+sysv_draw() {
+    key=$work/sysv.key # one for the campaign: what a round leaves is there for the next one
+    touch "$key"
+    slots=$((RANDOM % 8 + 1))
+    case $((RANDOM % 3)) in
+        0) input_bytes=$((RANDOM % 2)) slot_bytes=1 ;;
+        1) input_bytes=$((RANDOM % 5000)) slot_bytes=$((RANDOM % 50 + 1)) ;;
+        2) input_bytes=$((RANDOM * 1024)) slot_bytes=262144 ;;
+    esac
+    head -c "$input_bytes" /dev/urandom >sent
+}
+sysv_producer() { # its input is opened by itself: each one reads from the beginning
+    command=(sh -c 'exec "$@" <sent' sh "$root/07_sysv/producer" --key "$key" "${timeout[@]}" --slots "$slots" --slot-bytes "$slot_bytes")
+}
+sysv_consumer() {
+    command=("$root/07_sysv/consumer" --key "$key" "${timeout[@]}")
+}
+# A consumer that ends with 0 has all; any other one has the beginning, and nothing else.
+sysv_arrived() {
+    local label complete=0
+    for label in $(all_of consumer); do
+        if [ "${status_of[$label]}" = 0 ]; then
+            cmp -s sent "$label.out" || return 1
+            complete=1
+        else
+            head -c "$(stat -c %s "$label.out")" sent | cmp -s - "$label.out" || return 1
+        fi
+    done
+    ! a_producer_succeeded || [ "$complete" = 1 ] || a_consumer_was_killed
+}
+a_consumer_was_killed() { # after it had acknowledged: then its output is complete
+    local label
+    for label in $(all_of consumer); do
+        [ "${status_of[$label]}" != 137 ] || ! cmp -s sent "$label.out" || return 0
+    done
+    return 1
+}
+sysv_nothing_is_left() {
+    nothing_of_ours
+}
+sysv_objects() {
+    echo "--sysv $(key_of "$key")"
 }
