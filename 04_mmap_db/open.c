@@ -135,9 +135,12 @@ static int header_write(struct db *db, uint32_t capacity)
     header.constants = header.constants_again = constants_of(db->first_capacity);
     atomic_init(&header.state, DB_BUILDING);
     ssize_t written = pwrite(db->fd, &header, sizeof header, 0);
-    if (written != -1 && written != DB_HEADER_BYTES)
-        errno = ENOSPC;
-    return written == DB_HEADER_BYTES ? 0 : -1;
+    if (written == DB_HEADER_BYTES)
+        return 0;
+    int error = written == -1 ? errno : ENOSPC;
+    if (ftruncate(db->fd, 0) == -1) /* half a header would be refused for ever */
+        error = errno;
+    return fail(error);
 }
 
 /* Alone with a file that is empty, or that somebody died of making: (again) from the beginning. */

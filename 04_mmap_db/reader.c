@@ -133,6 +133,7 @@ static void list(void)
 static void watch_file(void)
 {
     bool is_new = wait_for_file();
+    remember_file(file);
     struct watch state = {.db = db, .file = file, .lines_max = count};
     watch(&state, is_new);
 }
@@ -150,8 +151,7 @@ static void check(void)
 int main(int argc, char **argv)
 {
     read_options(argc, argv);
-    catch_stop_signals();
-    catch_bus_errors();
+    catch_signals();
 
     if (strcmp(command, "get") == 0)
         get();
