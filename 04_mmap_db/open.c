@@ -267,11 +267,11 @@ static int open_file(const char *path, int flags)
     int fd = open(path, mode | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600); /* or a pipe would wait */
     if (fd == -1)
         return -1;
-    if (fstat(fd, &file) == -1 || !S_ISREG(file.st_mode)) {
-        close(fd);
-        return fail(EINVAL);
-    }
-    return fd;
+    int error = fstat(fd, &file) == -1 ? errno : S_ISREG(file.st_mode) ? 0 : EINVAL;
+    if (error == 0)
+        return fd;
+    close(fd);
+    return fail(error);
 }
 
 static void release(struct db *db)

@@ -14,7 +14,7 @@
 #include "layout.h"
 
 /* [boot] A number for this boot of this machine; 0: unknown. */
-static uint64_t boot_number(void)
+static uint64_t read_boot_number(void)
 {
     char text[64] = {0};
 #ifdef __APPLE__
@@ -33,6 +33,21 @@ static uint64_t boot_number(void)
     uint64_t words[sizeof text / 8];
     memcpy(words, text, sizeof text);
     return (uint64_t)crc_words(0, words, 8) << 32 | crc_words(1, words, 8) | 1;
+}
+
+static uint64_t boot;
+
+static void find_boot(void)
+{
+    boot = read_boot_number();
+}
+
+/* Read once: that it is known at one time and unknown at another must not look like damage. */
+static uint64_t boot_number(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, find_boot);
+    return boot;
 }
 
 static uint32_t seal_crc(const struct seal *seal)

@@ -18,7 +18,7 @@ hostile=0
 [ "${1:-}" != --hostile ] || { hostile=1; shift; }
 rounds=${1:-1000}
 seed=${2:-$((RANDOM * 32768 + RANDOM))}
-read -r -a lessons <<<"${3:-countdown buffer_transfer ring_buffer}"
+read -r -a lessons <<<"${3:-countdown buffer_transfer ring_buffer mmap_db}"
 campaign=$name
 declare -A played killed suspended stopped scribbled hangs losses leaks
 trap end_campaign EXIT
@@ -85,9 +85,10 @@ something_goes_wrong() {
 
 # From before there is anything, for it has to be quick: a name may be gone as soon as both have met.
 somebody_scribbles() {
-    local path
+    local path options=()
+    declare -F "${lesson}_scribble_options" >/dev/null && read -r -a options <<<"$("${lesson}_scribble_options")"
     for path in $("${lesson}_objects"); do
-        start scribbler "$root/tests/scribble" "$path" "$RANDOM" $((RANDOM % 200)) $((RANDOM % 10000))
+        start scribbler "$root/tests/scribble" ${options[@]+"${options[@]}"} "$path" "$RANDOM" $((RANDOM % 200)) $((RANDOM % 10000))
         scribbled[$lesson]=$((scribbled[$lesson] + 1))
     done
 }
@@ -142,12 +143,13 @@ every_ending_is_explained() {
 clean_run() {
     local half
     launched=()
-    launch producer
+    halves_of_lesson
+    launch "${halves[0]}"
     producer_is_ready() {
         is_waiting "${launched[0]}" || is_gone "${!launched[0]}"
     }
     eventually producer_is_ready
-    launch consumer
+    launch "${halves[1]}"
     every_ending_is_explained || return 1
     for half in "${launched[@]}"; do
         [ "${status_of[$half]}" = 0 ] || { wrong loss "clean run: $half ends with ${status_of[$half]}"; return 1; }
@@ -156,11 +158,17 @@ clean_run() {
     "${lesson}_nothing_is_left" || { wrong leak "left after a clean run"; return 1; }
 }
 
+# The one that fills what they share comes first.
+halves_of_lesson() {
+    halves=(producer consumer)
+    ! declare -F "${lesson}_halves" >/dev/null || "${lesson}_halves"
+}
+
 play_round() { # SEED
     RANDOM=$1
     lesson=${lessons[RANDOM % ${#lessons[@]}]}
-    halves=(producer consumer)
-    [ $((RANDOM % 2)) = 0 ] || halves=(consumer producer)
+    halves_of_lesson
+    [ $((RANDOM % 2)) = 0 ] || halves=("${halves[1]}" "${halves[0]}")
     launched=()
     events=''
     problem=''
@@ -217,6 +225,7 @@ for lesson in "${lessons[@]}"; do
     played[$lesson]=0 killed[$lesson]=0 suspended[$lesson]=0 stopped[$lesson]=0 scribbled[$lesson]=0
     hangs[$lesson]=0 losses[$lesson]=0 leaks[$lesson]=0
 done
+: >lists.csv
 echo "torture: $rounds rounds, SEED=$seed"
 for ((round = seed; round < seed + rounds; round++)); do
     if ! play_round "$round"; then
