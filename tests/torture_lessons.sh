@@ -161,7 +161,7 @@ mmap_db_acknowledged() {
 mmap_db_arrived() {
     local label
     for label in $(all_of reader); do
-        ! grep -q 'has [0-9]* faults' "$label.err" || return 1
+        ! grep -q 'has [0-9]* fault' "$label.err" || return 1
         if [ -n "$(tail -c 1 "$label.out")" ]; then sed -i '$d' "$label.out"; fi # cut off by a kill
         grep , "$label.out" >>lists.csv
     done
