@@ -143,8 +143,8 @@ static void check(void)
     open_db();
     int faults = db_check(db, stdout);
     if (faults > 0)
-        die("%s has %d fault%s; ./reader list --csv | ./writer --file NEW load saves the rest", file,
-            faults, faults == 1 ? "" : "s");
+        die("%s has %d fault%s; ./reader list --csv | ./writer --file NEW load saves the rest",
+            file, faults, faults == 1 ? "" : "s");
     print_data("no fault found in %s\n", file);
 }
 

@@ -54,7 +54,7 @@ static inline void watch_compare(struct watch *watch)
         int order = old == NULL ? 1 : new == NULL ? -1 : strcmp(old->name, new->name);
         if (order < 0)
             watch_line(watch, old, true);
-        else if (order > 0 || old->sequence != new->sequence)
+        else if (new != NULL && (order > 0 || old->sequence != new->sequence))
             rows_add(&changed, new);
         i += order <= 0;
         j += order >= 0;

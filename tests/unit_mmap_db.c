@@ -47,7 +47,12 @@ static bool fails_with(int result, int error)
 static bool has(struct db *db, const char *name, double value)
 {
     double got;
-    return db_get(db, name, &got) == 0 && memcmp(&got, &value, sizeof got) == 0;
+    uint64_t bits, got_bits; /* -0 is not 0 */
+    if (db_get(db, name, &got) == -1)
+        return false;
+    memcpy(&bits, &value, sizeof bits);
+    memcpy(&got_bits, &got, sizeof got_bits);
+    return bits == got_bits;
 }
 
 static void numbered(char name[DB_NAME_BYTES + 1], unsigned number)
@@ -172,7 +177,7 @@ static void test_collision(void)
     struct named_hash {
         uint32_t hash;
         unsigned number;
-    } *hashes = calloc(NAMES * 2, sizeof *hashes);
+    } *hashes = calloc((size_t)NAMES * 2, sizeof *hashes);
     char one[DB_NAME_BYTES + 1] = "", other[DB_NAME_BYTES + 1] = "";
     if (hashes == NULL)
         die("no memory");
