@@ -27,7 +27,7 @@ static inline void end_progress(int64_t last, int64_t start)
  * a stop signal ends it between two lines. */
 static inline struct load load_csv(struct db *db, FILE *file, const char *file_name)
 {
-    struct load load = {0};
+    struct load sum = {0};
     char line[CSV_LINE_BYTES] = "";
     int64_t start = now_ns(), last = start;
     bool has_zero;
@@ -45,7 +45,7 @@ static inline struct load load_csv(struct db *db, FILE *file, const char *file_n
         if (wrong == NULL && db_name_check(name) == -1)
             wrong = errno == EINVAL ? "the name has not 1 to 63 bytes" : "the name is not UTF-8";
         if (wrong == NULL && db_put(db, name, value) == -1) {
-            load.failed = true;
+            sum.failed = true;
             break;
         }
         if (wrong != NULL) {
@@ -55,15 +55,15 @@ static inline struct load load_csv(struct db *db, FILE *file, const char *file_n
             else
                 note("%s: lines %llu to %llu are left out: %s", file_name, number,
                      number + (unsigned)lines - 1, wrong);
-            load.wrong += (unsigned)lines;
+            sum.wrong += (unsigned)lines;
         }
-        load.taken += wrong == NULL;
-        show_progress(&load, &last);
+        sum.taken += wrong == NULL;
+        show_progress(&sum, &last);
     }
     int error = errno;
     end_progress(last, start);
     errno = error;
-    return load;
+    return sum;
 }
 
 #endif

@@ -106,8 +106,8 @@ static inline void rows_widths(const struct rows *rows, int widths[2])
     char name[DB_NAME_BYTES + 1], text[VALUE_TEXT_BYTES];
     widths[0] = 4, widths[1] = 5; /* of the headings */
     for (size_t i = 0; i < rows->count; i++) {
-        int columns[2] = {text_columns(db_name_text(name, rows->rows[i].name)),
-                          text_columns(value_text(text, rows->rows[i].value))};
+        const int columns[2] = {text_columns(db_name_text(name, rows->rows[i].name)),
+                                text_columns(value_text(text, rows->rows[i].value))};
         for (int j = 0; j < 2; j++)
             if (columns[j] > widths[j])
                 widths[j] = columns[j];

@@ -30,10 +30,11 @@ static inline void watch_line(struct watch *watch, const struct db_record *row, 
     if (watch->lines == watch->lines_max || stop_requested())
         return;
     db_name_text(name, row->name);
+    value_text(text, row->value);
     if (is_deleted)
         print_data("%s deleted\n", name);
     else
-        print_data("%s = %s\n", name, value_text(text, row->value));
+        print_data("%s = %s\n", name, text);
     watch->lines++;
 }
 
