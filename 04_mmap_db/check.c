@@ -8,6 +8,22 @@
 
 #include "layout.h"
 
+const char *db_name_text(char text[DB_NAME_BYTES + 1], const char *name)
+{
+    size_t i = 0;
+    for (; i < DB_NAME_BYTES && name[i] != '\0'; i++) {
+        bool is_c1 = (unsigned char)name[i] == 0xc2 && i + 1 < DB_NAME_BYTES &&
+                     (unsigned char)name[i + 1] < 0xa0;
+        text[i] = name[i];
+        if ((unsigned char)name[i] < ' ' || name[i] == 0x7f || is_c1)
+            text[i] = '?';
+        if (is_c1) /* a control character of two bytes */
+            text[++i] = '?';
+    }
+    text[i] = '\0';
+    return text;
+}
+
 struct findings {
     FILE *report;
     int faults;
@@ -76,7 +92,9 @@ static void check_record(struct db *db, uint32_t id, struct findings *findings)
         findings->end = id + 1;
     for (int i = 0; i < 2; i++) {
         bool is_cut_off = db->after_crash && found[!i] != FOUND_BROKEN;
-        const char *name = found[!i] == FOUND_WHOLE ? (const char *)entries[!i].name : "?";
+        char text[DB_NAME_BYTES + 1];
+        const char *name =
+            found[!i] == FOUND_WHOLE ? db_name_text(text, (const char *)entries[!i].name) : "?";
         if (found[i] == FOUND_BROKEN && !is_cut_off)
             fault(findings, "record %" PRIu32 " (%s): copy %d is damaged: its CRC is wrong%s", id,
                   name, i, found[!i] == FOUND_WHOLE ? "; the other one is whole" : "");
@@ -104,12 +122,13 @@ static uint32_t check_found_by_name(struct db *db, uint32_t generation, struct f
             continue;
         findings->live++;
         struct key key = key_of_entry(&this.entry);
+        char text[DB_NAME_BYTES + 1];
+        const char *name = db_name_text(text, (const char *)this.entry.name);
         if (index_find(db, generation, &key, &place) != FOUND_WHOLE)
-            fault(findings, "index: record %" PRIu32 " (%s) is not in it", id,
-                  (const char *)this.entry.name);
+            fault(findings, "index: record %" PRIu32 " (%s) is not in it", id, name);
         else if (place.id != id)
-            fault(findings, "index: %s leads to record %" PRIu32 " and not to %" PRIu32,
-                  (const char *)this.entry.name, place.id, id);
+            fault(findings, "index: %s leads to record %" PRIu32 " and not to %" PRIu32, name,
+                  place.id, id);
     }
     return damaged;
 }
@@ -126,12 +145,17 @@ static void check_slots(struct db *db, uint32_t generation, uint32_t damaged,
               taken, findings->live);
 }
 
-static void check_free_list(struct db *db, uint32_t damaged, struct findings *findings)
+static void check_free_list(struct db *db, uint32_t generation, uint32_t damaged,
+                            struct findings *findings)
 {
     const struct header *header = db->header;
     uint32_t used = atomic_load_explicit(&header->used, memory_order_relaxed), listed = 0;
     uint64_t next = atomic_load_explicit(&header->free_head, memory_order_relaxed);
     struct record *record;
+    if (used > capacity_at(db, generation)) {
+        fault(findings, "counts: %" PRIu32 " used of %" PRIu32, used, capacity_at(db, generation));
+        return; /* a list that is a ring would be walked for minutes */
+    }
     while (next != 0 && next <= used && listed < used &&
            (record = record_at(db, (uint32_t)next - 1)) != NULL) {
         struct place place;
@@ -162,7 +186,7 @@ static int check_derived_once(struct db *db, FILE *report, uint32_t end)
     }
     uint32_t damaged = check_found_by_name(db, generation, &findings);
     check_slots(db, generation, damaged, &findings);
-    check_free_list(db, damaged, &findings);
+    check_free_list(db, generation, damaged, &findings);
     return findings.faults;
 }
 

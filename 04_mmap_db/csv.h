@@ -4,7 +4,7 @@
 
 #include "pair.h"
 
-enum { CSV_LINE_BYTES = 1024 };
+enum { CSV_LINE_BYTES = 1024, CSV_QUOTED_BYTES = 2 * DB_NAME_BYTES + 2 };
 
 /* The value of text, which holds nothing else. Too large for a double is no value. */
 static inline bool parse_value(const char *text, double *value)
@@ -17,8 +17,9 @@ static inline bool parse_value(const char *text, double *value)
     return *end == '\0' && !is_too_large;
 }
 
-/* One line of text, without its end; a line end within quotes is part of it. Returns how many lines it
- * was, 0 at the end. What is longer than a line may be is read to its end and cut, so it is wrong. */
+/* One line of text, without its end; a line end within the quotes of a name is part of it. Returns how
+ * many lines it was, 0 at the end. What is longer than a line may be is read to its end and cut, so it is
+ * wrong; and quotes that do not end must not swallow all that follows. */
 static inline int csv_read_line(FILE *file, char line[CSV_LINE_BYTES], bool *has_zero)
 {
     size_t length = 0;
@@ -26,9 +27,9 @@ static inline int csv_read_line(FILE *file, char line[CSV_LINE_BYTES], bool *has
     bool quoted = false;
     *has_zero = false;
     while ((c = getc(file)) != EOF) {
-        quoted ^= c == '"';
+        quoted ^= c == '"' && (length == 0 || line[0] == '"');
         lines += c == '\n';
-        if (c == '\n' && (!quoted || length == CSV_LINE_BYTES - 1))
+        if (c == '\n' && (!quoted || length > CSV_QUOTED_BYTES))
             break;
         *has_zero |= c == '\0';
         if (length < CSV_LINE_BYTES - 1)
@@ -67,7 +68,7 @@ static inline const char *csv_split(char *line, const char **name, double *value
 
 static inline void csv_print(const char *name, double value)
 {
-    char quoted[2 * DB_NAME_BYTES + 3], text[VALUE_TEXT_BYTES], *to = quoted;
+    char quoted[CSV_QUOTED_BYTES + 1], text[VALUE_TEXT_BYTES], *to = quoted;
     bool is_plain = strpbrk(name, ",\"\r\n") == NULL;
     if (!is_plain)
         *to++ = '"';

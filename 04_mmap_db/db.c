@@ -27,16 +27,19 @@ static uint64_t time_now_ns(void)
 
 /* ---- readers ---- */
 
-/* No index may be believed: looks at every record there is. */
+/* No index may be believed: looks at every record there is. One that could not be read may be it. */
 static enum found look_everywhere(struct db *db, const struct key *key, struct place *place)
 {
     struct record *record;
+    enum found result = FOUND_NONE;
     for (place->id = 0; (record = record_at(db, place->id)) != NULL; place->id++) {
         enum found found = record_read(record, place->id, &place->entry, &place->newest);
         if (found == FOUND_WHOLE && entry_matches(&place->entry, key))
             return FOUND_WHOLE;
+        if (found == FOUND_BUSY || (found == FOUND_BROKEN && entry_matches(&place->entry, key)))
+            result = found;
     }
-    return FOUND_NONE;
+    return result;
 }
 
 /* [look] Without a lock. A hit is a hit; a miss counts if nobody changed the index meanwhile. */
@@ -82,14 +85,17 @@ int db_get(struct db *db, const char *name, double *value)
     }
     if (found == FOUND_WHOLE)
         memcpy(value, &place.entry.value, sizeof *value);
+    if (found == FOUND_BUSY && !db_may_write(db))
+        return fail(EAGAIN);
     return found == FOUND_WHOLE ? 0 : fail(found == FOUND_NONE ? ENOENT : EBADMSG);
 }
 
-/* Where a walk ends. */
+/* Where a walk ends. After a crash that is not known before the first repair has ended. */
 static uint32_t records_in_use(const struct db *db)
 {
-    if (db->is_distrustful && atomic_load_explicit(&db->header->index_sequence,
-                                                   memory_order_relaxed) == db->distrusted_sequence)
+    /* acquire: pairs with the release in index_end(): the repaired count. */
+    uint64_t sequence = atomic_load_explicit(&db->header->index_sequence, memory_order_acquire);
+    if (db->is_distrustful && (sequence == db->distrusted_sequence || sequence % 2 != 0))
         return DB_CAPACITY_MAX;
     return atomic_load_explicit(&db->header->used, memory_order_acquire);
 }

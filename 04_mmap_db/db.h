@@ -10,11 +10,13 @@
  * no other thread was in a call at the time of the fork. errno may be, from any function
  *   EBADMSG    the file is damaged in what is needed here: db_check() names it
  *   ETIMEDOUT  the lock was held for DB_LOCK_SECONDS: is its owner suspended?
+ *   EINTR      the wait for the lock was ended by db_stop
  * and what the system's calls give: EACCES, ENOENT, ENOSPC, EROFS, EIO, ENOMEM ...
  */
 #ifndef DB_H
 #define DB_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,6 +33,10 @@ enum {
     DB_READ_ONLY = 2, /* never changes a byte, takes no lock, needs only the right to read */
     DB_SYNC = 4,      /* each put and delete is on disk when it returns */
 };
+
+/* A wait for a lock ends with EINTR as soon as this is not NULL and what it points to not 0: for a
+ * program that catches SIGINT. */
+extern volatile sig_atomic_t *db_stop;
 
 struct db; /* private to a process; the file is shared */
 
@@ -53,6 +59,9 @@ int db_open(struct db **db, const char *path, int flags, uint32_t capacity);
 
 /* Is this a name? errno: EINVAL (not 1 to DB_NAME_BYTES bytes), EILSEQ (not UTF-8). */
 int db_name_check(const char *name);
+
+/* The name for the eye, in text: what would move a terminal's cursor, or worse, is a question mark. */
+const char *db_name_text(char text[DB_NAME_BYTES + 1], const char *name);
 
 /* Inserts or replaces. name: 1 to DB_NAME_BYTES bytes of UTF-8. errno: EINVAL (another length),
  * EILSEQ (not UTF-8), EBADF (DB_READ_ONLY), ENOSPC (disk or capacity): then nothing is changed.

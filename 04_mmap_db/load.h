@@ -27,13 +27,15 @@ static inline void end_progress(int64_t last, int64_t start)
  * a stop signal ends it between two lines. */
 static inline struct load load_csv(struct db *db, FILE *file, const char *file_name)
 {
-    struct load load = {0};
-    char line[CSV_LINE_BYTES];
+    struct load sum = {0};
+    char line[CSV_LINE_BYTES] = "";
     int64_t start = now_ns(), last = start;
     bool has_zero;
     unsigned long long number = 1;
     for (int lines; !stop_requested() && (lines = csv_read_line(file, line, &has_zero)) > 0;
          number += (unsigned)lines) {
+        if (number == 1 && memcmp(line, "\xef\xbb\xbf", 3) == 0)
+            memmove(line, line + 3, strlen(line) - 2); /* a spreadsheet's mark of UTF-8 */
         const char *name = NULL, *wrong = has_zero ? "there is a zero byte in it" : NULL;
         double value = 0;
         if (line[0] == '\0' && !has_zero)
@@ -43,21 +45,25 @@ static inline struct load load_csv(struct db *db, FILE *file, const char *file_n
         if (wrong == NULL && db_name_check(name) == -1)
             wrong = errno == EINVAL ? "the name has not 1 to 63 bytes" : "the name is not UTF-8";
         if (wrong == NULL && db_put(db, name, value) == -1) {
-            load.failed = true;
+            sum.failed = true;
             break;
         }
         if (wrong != NULL) {
             end_progress(last, start);
-            note("%s: line %llu is left out: %s", file_name, number, wrong);
+            if (lines == 1)
+                note("%s: line %llu is left out: %s", file_name, number, wrong);
+            else
+                note("%s: lines %llu to %llu are left out: %s", file_name, number,
+                     number + (unsigned)lines - 1, wrong);
+            sum.wrong += (unsigned)lines;
         }
-        load.taken += wrong == NULL;
-        load.wrong += wrong != NULL;
-        show_progress(&load, &last);
+        sum.taken += wrong == NULL;
+        show_progress(&sum, &last);
     }
     int error = errno;
     end_progress(last, start);
     errno = error;
-    return load;
+    return sum;
 }
 
 #endif

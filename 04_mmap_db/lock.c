@@ -23,6 +23,15 @@
 
 enum { BYTE_OPENING, BYTE_IN_USE, BYTE_WRITER };
 
+volatile sig_atomic_t *db_stop;
+
+/* Between two looks at a lock that is taken. Sets errno when there is to be no further one. */
+static bool may_wait(int64_t deadline)
+{
+    errno = db_stop != NULL && *db_stop != 0 ? EINTR : deadline_passed(deadline) ? ETIMEDOUT : 0;
+    return errno == 0;
+}
+
 static int lock_byte(int fd, off_t byte, short type)
 {
     struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
@@ -36,10 +45,8 @@ static int wait_for_byte(int fd, off_t byte, short type)
     while (lock_byte(fd, byte, type) == -1) {
         if (errno != EAGAIN && errno != EACCES && errno != EINTR)
             return -1;
-        if (deadline_passed(deadline)) {
-            errno = ETIMEDOUT;
+        if (!may_wait(deadline))
             return -1;
-        }
         sleep_until(now_ns() + NS_PER_MS);
     }
     return 0;
@@ -100,24 +107,35 @@ int writer_lock_init(struct header *header)
     return error == 0 ? 0 : -1;
 }
 
+static int mutex_wait(pthread_mutex_t *mutex)
+{
+#ifdef SEM_CLOCKWAIT /* then so is this */
+    struct timespec until = timespec_of_ns(deadline_after_ms(LOOK_INTERVAL_MS));
+    return pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &until);
+#else
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until = timespec_of_ns(until.tv_sec * NS_PER_S + until.tv_nsec + LOOK_INTERVAL_MS * NS_PER_MS);
+    return pthread_mutex_timedlock(mutex, &until);
+#endif
+}
+
 /* EOWNERDEAD counts as locked; *died says so. */
 static int mutex_lock(struct db *db, bool *died)
 {
     int error = pthread_mutex_trylock(&db->header->mutex);
     if (error == EBUSY) {
-#ifdef SEM_CLOCKWAIT /* then so is this */
-        struct timespec until = timespec_of_ns(timeout_deadline(DB_LOCK_SECONDS));
-        error = pthread_mutex_clocklock(&db->header->mutex, CLOCK_MONOTONIC, &until);
-#else
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += DB_LOCK_SECONDS;
-        error = pthread_mutex_timedlock(&db->header->mutex, &until);
-#endif
+        int64_t deadline = timeout_deadline(DB_LOCK_SECONDS);
+        while ((error = mutex_wait(&db->header->mutex)) == ETIMEDOUT && may_wait(deadline))
+            ;
+        if (error == ETIMEDOUT)
+            return -1;
     }
     *died = error == EOWNERDEAD;
-    errno = error;
-    return error == 0 || *died ? 0 : -1;
+    if (error == 0 || *died)
+        return 0;
+    errno = EBADMSG; /* not a mutex any more: somebody has scribbled on it */
+    return -1;
 }
 
 static void mutex_consistent(struct db *db)

@@ -24,7 +24,8 @@ static inline void menu_put(struct db *db, const char *file, const char *name, d
     char shown[DB_NAME_BYTES + 1], text[VALUE_TEXT_BYTES];
     if (db_put(db, name, value) == -1)
         die_of_db("put into", file);
-    print_data("put %s = %s\n", name_text(shown, name), value_text(text, value));
+    die_if_replaced(file);
+    print_data("put %s = %s\n", db_name_text(shown, name), value_text(text, value));
 }
 
 /* A number that nobody guesses is not needed here: the clock, well stirred. */

@@ -135,9 +135,12 @@ static int header_write(struct db *db, uint32_t capacity)
     header.constants = header.constants_again = constants_of(db->first_capacity);
     atomic_init(&header.state, DB_BUILDING);
     ssize_t written = pwrite(db->fd, &header, sizeof header, 0);
-    if (written != -1 && written != DB_HEADER_BYTES)
-        errno = ENOSPC;
-    return written == DB_HEADER_BYTES ? 0 : -1;
+    if (written == DB_HEADER_BYTES)
+        return 0;
+    int error = written == -1 ? errno : ENOSPC;
+    if (ftruncate(db->fd, 0) == -1) /* half a header would be refused for ever */
+        error = errno;
+    return fail(error);
 }
 
 /* Alone with a file that is empty, or that somebody died of making: (again) from the beginning. */
@@ -264,11 +267,11 @@ static int open_file(const char *path, int flags)
     int fd = open(path, mode | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600); /* or a pipe would wait */
     if (fd == -1)
         return -1;
-    if (fstat(fd, &file) == -1 || !S_ISREG(file.st_mode)) {
-        close(fd);
-        return fail(EINVAL);
-    }
-    return fd;
+    int error = fstat(fd, &file) == -1 ? errno : S_ISREG(file.st_mode) ? 0 : EINVAL;
+    if (error == 0)
+        return fd;
+    close(fd);
+    return fail(error);
 }
 
 static void release(struct db *db)

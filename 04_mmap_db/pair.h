@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../common/check.h"
@@ -40,9 +41,46 @@ static inline const char *db_error_text(int error)
     }
 }
 
+/* What gives the terminal back, if it was taken. */
+static const char *volatile terminal_restore = "";
+
+/* Before a last word, which would go with the screen that it is written on. */
+static inline void restore_terminal(void)
+{
+    fputs(terminal_restore, stdout);
+    fflush(stdout);
+    terminal_restore = "";
+}
+
 _Noreturn static inline void die_of_db(const char *what, const char *file)
 {
-    die("cannot %s %s: %s", what, file, db_error_text(errno));
+    if (errno == EINTR)
+        exit_if_stopped(); /* while it waited for a lock: nothing was changed */
+    int error = errno;
+    restore_terminal();
+    die("cannot %s %s: %s", what, file, db_error_text(error));
+}
+
+/* Which file was opened. */
+static struct stat file_opened;
+
+static inline void remember_file(const char *file)
+{
+    if (stat(file, &file_opened) == -1)
+        die("cannot look at %s: %s", file, strerror(errno));
+}
+
+/* Somebody may remove the file, or put another one in its place, while it is in use: then nobody else
+ * will ever see what is put into it, and what is read from it is old. */
+static inline void die_if_replaced(const char *file)
+{
+    struct stat now;
+    if (stat(file, &now) == -1 || now.st_ino != file_opened.st_ino ||
+        now.st_dev != file_opened.st_dev) {
+        restore_terminal();
+        die("%s was removed or replaced while in use: others no longer see this one; start again",
+            file);
+    }
 }
 
 /* For names of the command line. */
@@ -58,19 +96,26 @@ static inline void check_name(const char *name)
  * memory any more where the processor wants to go on, so all that can be done is to say so. */
 static inline void on_bus_error(int signal_number)
 {
-    static const char text[] = ": the file was made shorter by another program while in use\n";
-    ssize_t ignored = write(STDERR_FILENO, program_name, strlen(program_name));
+    static const char text[] =
+        ": the file was made shorter by another program while in use, or its disk failed\n";
+    ssize_t ignored = write(STDOUT_FILENO, terminal_restore, strlen(terminal_restore));
+    ignored += write(STDERR_FILENO, program_name, strlen(program_name));
     ignored += write(STDERR_FILENO, text, sizeof text - 1);
     (void)ignored;
     (void)signal_number;
     _exit(1);
 }
 
-static inline void catch_bus_errors(void)
+/* SIGXFSZ: a file that may not grow (ulimit -f) is to be an error like a full disk, not an end. */
+static inline void catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_bus_error};
+    catch_stop_signals();
+    db_stop = &stop_signal;
     sigemptyset(&action.sa_mask);
     CHECK(sigaction(SIGBUS, &action, NULL));
+    action.sa_handler = SIG_IGN;
+    CHECK(sigaction(SIGXFSZ, &action, NULL));
 }
 
 /* As few digits as bring the same double back. */
@@ -81,22 +126,6 @@ static inline const char *value_text(char text[VALUE_TEXT_BYTES], double value)
         if (!(strtod(text, NULL) != value)) /* nan neither */
             break;
     }
-    return text;
-}
-
-/* A name for the eye: what would move the cursor, or worse, is a question mark. */
-static inline const char *name_text(char text[DB_NAME_BYTES + 1], const char *name)
-{
-    size_t i = 0;
-    for (; name[i] != '\0' && i < DB_NAME_BYTES; i++) {
-        bool is_c1 = (unsigned char)name[i] == 0xc2 && (unsigned char)name[i + 1] < 0xa0;
-        text[i] = name[i];
-        if ((unsigned char)name[i] < ' ' || name[i] == 0x7f || is_c1)
-            text[i] = '?';
-        if (is_c1) /* a control character of two bytes */
-            text[i + 1] = '?', i++;
-    }
-    text[i] = '\0';
     return text;
 }
 

@@ -133,6 +133,7 @@ static void list(void)
 static void watch_file(void)
 {
     bool is_new = wait_for_file();
+    remember_file(file);
     struct watch state = {.db = db, .file = file, .lines_max = count};
     watch(&state, is_new);
 }
@@ -142,16 +143,15 @@ static void check(void)
     open_db();
     int faults = db_check(db, stdout);
     if (faults > 0)
-        die("%s has %d faults; ./reader list --csv | ./writer --file NEW load saves the rest", file,
-            faults);
+        die("%s has %d fault%s; ./reader list --csv | ./writer --file NEW load saves the rest",
+            file, faults, faults == 1 ? "" : "s");
     print_data("no fault found in %s\n", file);
 }
 
 int main(int argc, char **argv)
 {
     read_options(argc, argv);
-    catch_stop_signals();
-    catch_bus_errors();
+    catch_signals();
 
     if (strcmp(command, "get") == 0)
         get();

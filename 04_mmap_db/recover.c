@@ -14,7 +14,7 @@
 #include "layout.h"
 
 /* [boot] A number for this boot of this machine; 0: unknown. */
-static uint64_t boot_number(void)
+static uint64_t read_boot_number(void)
 {
     char text[64] = {0};
 #ifdef __APPLE__
@@ -33,6 +33,21 @@ static uint64_t boot_number(void)
     uint64_t words[sizeof text / 8];
     memcpy(words, text, sizeof text);
     return (uint64_t)crc_words(0, words, 8) << 32 | crc_words(1, words, 8) | 1;
+}
+
+static uint64_t boot;
+
+static void find_boot(void)
+{
+    boot = read_boot_number();
+}
+
+/* Read once: that it is known at one time and unknown at another must not look like damage. */
+static uint64_t boot_number(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, find_boot);
+    return boot;
 }
 
 static uint32_t seal_crc(const struct seal *seal)
@@ -86,18 +101,16 @@ void seal_write(struct db *db)
     db->header->seal = seal_now(db);
 }
 
-/* Is there a higher number? Returns the highest. */
-static uint64_t count_change(struct header *header, uint64_t sequence)
-{
-    uint64_t highest = atomic_load_explicit(&header->changes, memory_order_relaxed);
-    if (sequence > highest)
-        atomic_store_explicit(&header->changes, highest = sequence, memory_order_relaxed);
-    return highest;
-}
+/* What a repair finds. It is put into the header at its end: a reader walks on meanwhile, and must not
+ * find that nothing is in use. */
+struct counts {
+    uint64_t changes; /* the highest number of all copies */
+    uint32_t used, live, free_head;
+};
 
 /* [twice] A delete that did not reach the disk leaves two records of one name: the one that was put
  * later counts. Returns 1 if *this is now the other one: deleted, and free. */
-static int take_in(struct db *db, uint32_t generation, struct place *this)
+static int take_in(struct db *db, uint32_t generation, struct place *this, struct counts *counts)
 {
     struct place other = {0};
     struct key key = key_of_entry(&this->entry);
@@ -111,36 +124,35 @@ static int take_in(struct db *db, uint32_t generation, struct place *this)
         *this = other;
     }
     this->entry.shape &= UINT64_C(0xff); /* not active */
-    this->entry.sequence = count_change(db->header, this->entry.sequence + 1);
+    this->entry.sequence = ++counts->changes;
     record_write(record_at(db, this->id), this->id, &this->entry, this->newest);
     return 1;
 }
 
 /* One record's part in the counts, the index and the list of free ones. */
-static int count_in(struct db *db, uint32_t generation, uint32_t id)
+static int count_in(struct db *db, uint32_t generation, uint32_t id, struct counts *counts)
 {
-    struct header *header = db->header;
     struct record *record = record_at(db, id);
     struct place this = {.id = id};
     enum found found = record_read(record, id, &this.entry, &this.newest);
-    uint32_t used = atomic_load_explicit(&header->used, memory_order_relaxed);
-    if (found == FOUND_NONE && used == 0)
+    if (found == FOUND_NONE && counts->used == 0)
         return 0; /* never used, nor any behind it */
-    if (used == 0)
-        atomic_store_explicit(&header->used, id + 1, memory_order_relaxed);
+    if (counts->used == 0)
+        counts->used = id + 1;
     if (found == FOUND_BROKEN || found == FOUND_BUSY)
         return 0; /* damaged: neither live nor free */
-    if (found == FOUND_WHOLE)
-        count_change(header, this.entry.sequence);
+    if (found == FOUND_WHOLE && this.entry.sequence > counts->changes)
+        counts->changes = this.entry.sequence;
     if (found == FOUND_WHOLE && entry_active(&this.entry)) {
-        int twice = take_in(db, generation, &this);
+        int twice = take_in(db, generation, &this, counts);
         if (twice == 0)
-            atomic_fetch_add_explicit(&header->live, 1, memory_order_relaxed);
+            counts->live++;
         if (twice <= 0)
             return twice;
     }
-    uint32_t next = atomic_exchange_explicit(&header->free_head, this.id + 1, memory_order_relaxed);
-    atomic_store_explicit(&record_at(db, this.id)->copies[0].next_free, next, memory_order_relaxed);
+    atomic_store_explicit(&record_at(db, this.id)->copies[0].next_free, counts->free_head,
+                          memory_order_relaxed);
+    counts->free_head = this.id + 1;
     return 0;
 }
 
@@ -155,18 +167,23 @@ int index_rebuild(struct db *db, bool after_crash)
     index_begin(db);
     if (index_clear(db, generation) == -1)
         return -1;
-    atomic_store_explicit(&header->used, 0, memory_order_relaxed);
-    atomic_store_explicit(&header->live, 0, memory_order_relaxed);
-    atomic_store_explicit(&header->free_head, 0, memory_order_relaxed);
-    atomic_store_explicit(&header->changes, 0, memory_order_relaxed);
+    /* Never backwards: somebody who watches would take the next change for one that it has seen. */
+    struct counts counts = {.changes =
+                                atomic_load_explicit(&header->changes, memory_order_relaxed)};
+    if (counts.changes >= COPY_BUSY / 2)
+        counts.changes = 0; /* nobody has counted that far */
     for (uint32_t id = capacity_at(db, generation);
          id-- > 0;) { /* so the first ones are used first */
         if (after_crash)
             record_mend(record_at(db, id), id);
-        if (count_in(db, generation, id) == -1)
+        if (count_in(db, generation, id, &counts) == -1)
             return -1;
         db_hook("rebuild");
     }
+    atomic_store_explicit(&header->used, counts.used, memory_order_relaxed);
+    atomic_store_explicit(&header->live, counts.live, memory_order_relaxed);
+    atomic_store_explicit(&header->free_head, counts.free_head, memory_order_relaxed);
+    atomic_store_explicit(&header->changes, counts.changes, memory_order_relaxed);
     index_end(db);
     return 0;
 }

@@ -55,12 +55,36 @@ static inline void rows_sort(struct rows *rows)
     rows->count = kept;
 }
 
-/* Columns on a screen, where each character of UTF-8 takes one. */
+/* How many columns of a screen the character takes that *text begins with; *text goes on behind it.
+ * (wcwidth() knows that only in a locale of UTF-8.) */
+static inline int next_columns(const char **text)
+{
+    static const struct {
+        uint32_t first, last;
+        int columns;
+    } odd[] = {{0x300, 0x36f, 0},     {0x1100, 0x115f, 2},   {0x200b, 0x200f, 0},
+               {0x2e80, 0x303e, 2},   {0x3041, 0xa4cf, 2},   {0xac00, 0xd7a3, 2},
+               {0xf900, 0xfaff, 2},   {0xfe00, 0xfe0f, 0},   {0xfe30, 0xfe6f, 2},
+               {0xff01, 0xff60, 2},   {0xffe0, 0xffe6, 2},   {0x1f300, 0x1f64f, 2},
+               {0x1f680, 0x1f6ff, 2}, {0x1f900, 0x1f9ff, 2}, {0x20000, 0x3fffd, 2}};
+    unsigned char byte = (unsigned char)*(*text)++;
+    uint32_t character = byte < 0xc0   ? byte
+                         : byte < 0xe0 ? byte & 0x1f
+                         : byte < 0xf0 ? byte & 0xf
+                                       : byte & 7;
+    while (((unsigned char)**text & 0xc0) == 0x80)
+        character = character << 6 | ((unsigned char)*(*text)++ & 0x3f);
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++)
+        if (character >= odd[i].first && character <= odd[i].last)
+            return odd[i].columns;
+    return 1;
+}
+
 static inline int text_columns(const char *text)
 {
     int columns = 0;
-    for (; *text != '\0'; text++)
-        columns += ((unsigned char)*text & 0xc0) != 0x80;
+    while (*text != '\0')
+        columns += next_columns(&text);
     return columns;
 }
 
@@ -79,11 +103,11 @@ static inline const char *time_text(char text[32], int64_t time_ns)
 /* The widest name and value. */
 static inline void rows_widths(const struct rows *rows, int widths[2])
 {
-    char text[VALUE_TEXT_BYTES];
+    char name[DB_NAME_BYTES + 1], text[VALUE_TEXT_BYTES];
     widths[0] = 4, widths[1] = 5; /* of the headings */
     for (size_t i = 0; i < rows->count; i++) {
-        int columns[2] = {text_columns(rows->rows[i].name),
-                          text_columns(value_text(text, rows->rows[i].value))};
+        const int columns[2] = {text_columns(db_name_text(name, rows->rows[i].name)),
+                                text_columns(value_text(text, rows->rows[i].value))};
         for (int j = 0; j < 2; j++)
             if (columns[j] > widths[j])
                 widths[j] = columns[j];
@@ -94,7 +118,7 @@ static inline void rows_widths(const struct rows *rows, int widths[2])
 static inline const char *row_text(char line[256], const struct db_record *row, const int widths[2])
 {
     char name[DB_NAME_BYTES + 1], value[VALUE_TEXT_BYTES], when[32];
-    name_text(name, row->name);
+    db_name_text(name, row->name);
     snprintf(line, 256, "%s%*s  %*s  %s", name, widths[0] - text_columns(name), "", widths[1],
              value_text(value, row->value), time_text(when, row->time_ns));
     return line;

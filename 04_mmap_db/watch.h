@@ -18,7 +18,8 @@ struct watch {
     struct rows seen, now;
     long long lines, lines_max;              /* printed; -1: no end */
     uint64_t history[WATCH_HIGHLIGHT_POLLS]; /* the count of changes at the latest polls */
-    unsigned polls;
+    unsigned polls, quiet_polls;             /* since the latest change */
+    struct winsize window;
 };
 
 /* ---- lines ---- */
@@ -28,11 +29,12 @@ static inline void watch_line(struct watch *watch, const struct db_record *row, 
     char name[DB_NAME_BYTES + 1], text[VALUE_TEXT_BYTES];
     if (watch->lines == watch->lines_max || stop_requested())
         return;
-    name_text(name, row->name);
+    db_name_text(name, row->name);
+    value_text(text, row->value);
     if (is_deleted)
         print_data("%s deleted\n", name);
     else
-        print_data("%s = %s\n", name, value_text(text, row->value));
+        print_data("%s = %s\n", name, text);
     watch->lines++;
 }
 
@@ -53,7 +55,7 @@ static inline void watch_compare(struct watch *watch)
         int order = old == NULL ? 1 : new == NULL ? -1 : strcmp(old->name, new->name);
         if (order < 0)
             watch_line(watch, old, true);
-        else if (order > 0 || old->sequence != new->sequence)
+        else if (new != NULL && (order > 0 || old->sequence != new->sequence))
             rows_add(&changed, new);
         i += order <= 0;
         j += order >= 0;
@@ -66,14 +68,6 @@ static inline void watch_compare(struct watch *watch)
 }
 
 /* ---- the table ---- */
-
-static inline void watch_leave_screen(void)
-{
-    static const char text[] =
-        "\033[0m\033[?25h\033[?1049l"; /* cursor on, the screen from before */
-    fputs(text, stdout);
-    fflush(stdout);
-}
 
 /* Of more rows than there is room for, the ones that were changed last, by name. */
 static inline void watch_fit(struct rows *rows, size_t room)
@@ -90,19 +84,27 @@ static inline void watch_fit(struct rows *rows, size_t room)
 /* One line of the screen, cut off where the window ends: a character is never cut in two. */
 static inline void watch_print(const char *line, int columns, bool is_bright)
 {
-    size_t bytes = 0;
-    for (int shown = 0; line[bytes] != '\0'; bytes++)
-        if (((unsigned char)line[bytes] & 0xc0) != 0x80 && shown++ == columns)
-            break;
-    printf("\r\n%s%.*s%s\033[K", is_bright ? "\033[7m" : "", (int)bytes, line,
+    const char *end = line, *next = line;
+    while (*next != '\0' && (columns -= next_columns(&next)) >= 0)
+        end = next;
+    printf("\r\n%s%.*s%s\033[K", is_bright ? "\033[7m" : "", (int)(end - line), line,
            is_bright ? "\033[0m" : "");
+}
+
+/* Nothing has changed since a table was drawn without any bright row, nor has the window. */
+static inline bool watch_is_drawn(struct watch *watch)
+{
+    struct winsize window = {.ws_row = 24, .ws_col = 80};
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == -1 || window.ws_col == 0)
+        window = (struct winsize){.ws_row = 24, .ws_col = 80};
+    bool is_same = window.ws_row == watch->window.ws_row && window.ws_col == watch->window.ws_col;
+    watch->window = window;
+    return is_same && watch->quiet_polls > WATCH_HIGHLIGHT_POLLS;
 }
 
 static inline void watch_draw(struct watch *watch)
 {
-    struct winsize window;
-    bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0;
-    int columns = known ? window.ws_col : 80, lines = known ? window.ws_row : 24;
+    int columns = watch->window.ws_col, lines = watch->window.ws_row;
     size_t count = watch->now.count;
     uint64_t second_ago = watch->history[watch->polls % WATCH_HIGHLIGHT_POLLS];
     char line[256];
@@ -134,19 +136,24 @@ static inline void watch(struct watch *watch, bool is_new)
     bool is_table = isatty(STDOUT_FILENO) == 1 && watch->lines_max == -1;
     uint64_t seen = UINT64_MAX;
     if (is_table) {
-        CHECK(atexit(watch_leave_screen));
+        terminal_restore = "\033[0m\033[?25h\033[?1049l"; /* cursor on, the screen from before */
+        CHECK(atexit(restore_terminal));
         fputs("\033[?1049h\033[?25l\033[2J", stdout); /* a screen of its own, cursor off */
     }
     for (; !stop_requested() && watch->lines != watch->lines_max; watch->polls++) {
+        die_if_replaced(watch->file);
         uint64_t changes = db_changes(watch->db);
-        if (changes != seen || is_table)
+        watch->quiet_polls = changes == seen ? watch->quiet_polls + 1 : 0;
+        bool is_due = is_table ? !watch_is_drawn(watch) : changes != seen;
+        if (is_due)
             rows_read(&watch->now, watch->db, watch->file);
         if (is_table) {
             if (watch->polls == 0)
                 watch->history[0] = is_new ? 0 : changes;
-            watch_draw(watch);
+            if (is_due)
+                watch_draw(watch);
             watch->history[watch->polls % WATCH_HIGHLIGHT_POLLS] = changes;
-        } else if (changes != seen) {
+        } else if (is_due) {
             rows_sort(&watch->now);
             if (seen != UINT64_MAX || is_new)
                 watch_compare(watch);

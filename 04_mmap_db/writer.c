@@ -39,13 +39,21 @@ static struct {
     const char *command, *name, *value;
 } words;
 
+/* Options may be abbreviated, and --file=PATH is one word. */
+static bool takes_a_word(const char *option)
+{
+    size_t length = strlen(option);
+    return length > 2 &&
+           (strncmp(option, "--file", length) == 0 || strncmp(option, "--capacity", length) == 0);
+}
+
 /* [words] Takes the command and its words off the command line before the options are read: a value
  * may begin with a minus. Returns how many words are left. */
 static int take_words(int argc, char **argv)
 {
     int at = 1;
     while (at < argc && argv[at][0] == '-')
-        at += strcmp(argv[at], "--file") == 0 || strcmp(argv[at], "--capacity") == 0 ? 2 : 1;
+        at += takes_a_word(argv[at]) ? 2 : 1;
     if (at >= argc)
         return argc;
     words.command = argv[at];
@@ -84,6 +92,7 @@ static void open_db(int flags)
     if (db_open(&db, file, flags | (sync_each ? DB_SYNC : 0), (uint32_t)capacity) == -1)
         die_of_db("open", file);
     CHECK(atexit(close_db));
+    remember_file(file);
 }
 
 /* ---- the commands ---- */
@@ -126,7 +135,8 @@ static void load(void)
     errno = error;
     if (load.failed)
         die_of_db("put more into", file);
-    if (ferror(input))
+    die_if_replaced(file);
+    if (ferror(input) && !stop_requested())
         die("cannot read %s: %s", words.name == NULL ? "standard input" : words.name,
             strerror(error));
     if (input != stdin && fclose(input) == EOF)
@@ -138,8 +148,7 @@ static void load(void)
 int main(int argc, char **argv)
 {
     read_options(argc, argv);
-    catch_stop_signals();
-    catch_bus_errors();
+    catch_signals();
 
     if (words.command == NULL) {
         open_db(DB_CREATE);

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
@@ -102,6 +103,21 @@ int fsync(int fd)
     return FAIL_OR_CALL(fsync, -1, fd);
 }
 
+int flock(int fd, int operation)
+{
+    return FAIL_OR_CALL(flock, -1, fd, operation);
+}
+
+ssize_t pread(int fd, void *buffer, size_t bytes, off_t offset)
+{
+    return FAIL_OR_CALL(pread, -1, fd, buffer, bytes, offset);
+}
+
+ssize_t pwrite(int fd, const void *buffer, size_t bytes, off_t offset)
+{
+    return FAIL_OR_CALL(pwrite, -1, fd, buffer, bytes, offset);
+}
+
 int rename(const char *from, const char *to)
 {
     return FAIL_OR_CALL(rename, -1, from, to);
@@ -165,6 +181,15 @@ int open(const char *path, int flags, ...)
     mode_t mode = va_arg(values, mode_t);
     va_end(values);
     return FAIL_OR_CALL(open, -1, path, flags, mode);
+}
+
+int fcntl(int fd, int command, ...)
+{
+    va_list values;
+    va_start(values, command);
+    void *argument = va_arg(values, void *);
+    va_end(values);
+    return FAIL_OR_CALL(fcntl, -1, fd, command, argument);
 }
 
 sem_t *sem_open(const char *name, int flags, ...)

@@ -96,11 +96,11 @@ is "... count" "$(reader get name)" 7
 rm "$db"
 printf 'a,1\r\n\n"b, or ""B""",2\nwrong\nc,3x\n,4\n"d\ne",5\n"f,6\ng,7' >bad.csv
 ok "load of a CSV with bad lines" exits 1 writer load bad.csv
-ok "... counts" says out '^3 records are in, 4 lines were not taken$'
+ok "... counts" says out '^3 records are in, 5 lines were not taken$'
 ok "... names line 4" says err '^writer: bad.csv: line 4 is left out: there is no comma$'
 ok "... names line 5" says err '^writer: bad.csv: line 5 is left out: the value is not a number$'
 ok "... names line 6" says err '^writer: bad.csv: line 6 is left out: the name has not 1 to 63 bytes$'
-ok "... names the one whose quotes do not end" says err '^writer: bad.csv: line 9 is left out: the quotes'
+ok "... names the one whose quotes do not end" says err '^writer: bad.csv: lines 9 to 10 are left out: the quotes'
 reader list --csv >list.csv
 is "list --csv prints what load takes" "$(cat list.csv)" $'a,1\n"b, or ""B""",2\n"d\ne",5'
 ok "load of standard input" exits 0 "$root/04_mmap_db/writer" --file copy.dat load <list.csv
@@ -110,6 +110,31 @@ ok "... names it" says err '^writer: cannot open nowhere.csv: No such file'
 head -c 100000 /dev/zero | tr '\0' x >long.csv
 printf 'a\0b,1\n' >>long.csv
 ok "load of a line without an end, with a zero" exits 1 writer load long.csv
+{
+    printf '\xef\xbb\xbfmark,1\n5" pipe,2\nc,3\n"no end,4\n'
+    seq 1 100 | sed 's/.*/later-&,&/'
+} >quote.csv
+rm "$db"
+ok "quotes that do not end" exits 1 writer load quote.csv
+ok "... swallow no more than a name may have" value_is later-100 100
+ok "... a quote within a name is part of it" value_is '5" pipe' 2
+ok "... the next line is a record of its own" value_is c 3
+ok "... a spreadsheet's mark of UTF-8 is not part of a name" value_is mark 1
+mkfifo from_nobody
+exec 3<>from_nobody
+start load "$root/04_mmap_db/writer" --file "$db" load <from_nobody
+echo typed,1 >&3
+ok "load takes each line as it comes" eventually value_is typed 1
+kill -INT "$load"
+ok "... Ctrl-C ends it" ends "$load" 130
+exec 3>&-
+ok "... in peace" test ! -s load.err
+is "... with its count" "$(cat load.out)" '1 records are in, 0 lines were not taken'
+rm "$db" # a small list
+ok "options may be abbreviated" exits 0 "$root/04_mmap_db/writer" --fil "$db" --cap 16 put 東京 21.3
+writer put 'São Paulo' 24.6
+reader list >out
+ok "characters of two columns are aligned" says out '^東京 {8}21\.3  20'
 writer put Ünï 1
 reader list >out
 ok "list has a heading" says out '^name +value +put at$'
@@ -117,6 +142,21 @@ ok "... and a row for each" says out '^Ünï +1  20[0-9-]{8} [0-9:]{8}\.[0-9]{3}
 writer put $'\e[2Jx' 1
 reader list >out
 ok "... and no escapes for the terminal" says out '^\?\[2Jx '
+
+(
+    ulimit -f 16 # KiB
+    seq 1 1000 | sed 's/.*/n&,&/' | "$root/04_mmap_db/writer" --file limit.dat --capacity 16 load >out 2>err
+)
+is "a file that may not grow" "$?" 1
+ok "... is an error" says err '^writer: cannot put more into limit.dat: File too large$'
+ok "... what is in it is whole" exits 0 "$root/04_mmap_db/reader" --file limit.dat check
+(
+    ulimit -f 2
+    "$root/04_mmap_db/writer" --file half.dat put a 1 >out 2>err
+)
+is "half a header is written" "$?" 1
+is "... and taken back" "$(wc -c <half.dat)" 0
+ok "... the next one makes the file" exits 0 "$root/04_mmap_db/writer" --file half.dat put a 1
 
 # --- the menu ----------------------------------------------------------------------------------
 
@@ -126,6 +166,17 @@ ok "... added a random record" says out 'put random-[0-9]{5} = '
 ok "... and one by name" value_is 'from menu' 4.5
 ok "... refused what is no number" says err '12abc is not a number; nothing was put'
 ok "... showed the count" says out "7 records in $db"
+ok "... in a file that check finds nothing wrong with" exits 0 reader check
+exec 3<>from_nobody
+start menu "$root/04_mmap_db/writer" --file "$db" <from_nobody
+echo 1 >&3
+ok "the menu is at work" eventually says menu.out '> put random'
+mv "$db" moved.dat
+echo 1 >&3
+ok "... the file is removed: the next put is refused" ends "$menu" 1
+ok "... and says why" says menu.err "^writer: $db was removed or replaced while in use"
+exec 3>&-
+mv moved.dat "$db"
 is "the menu ends with the input" "$(echo 3 | writer >out 2>err; echo $?)" 0
 
 # --- watch -------------------------------------------------------------------------------------
@@ -154,6 +205,12 @@ ok "a watch of a file that is there sees changes only" eventually has_line 'c = 
     { writer put c 5; true; }
 kill -INT "$watcher"
 ok "... Ctrl-C ends it" ends "$watcher" 130
+start watcher "$root/04_mmap_db/reader" --file "$db" watch
+ok "a watch has begun" eventually grep -q "$db" "/proc/$watcher/maps"
+rm "$db"
+writer put d 1
+ok "... the file is another one" ends "$watcher" 1
+ok "... it says so" says watcher.err "^reader: $db was removed or replaced while in use"
 
 # --- many at once ------------------------------------------------------------------------------
 
@@ -177,7 +234,7 @@ for i in 1 2 3 4; do
     pid=watch$i
     kill -INT "${!pid}"
     ok "reader $i ends" ends "${!pid}" 130
-    is "... without an error" "$(cat "watch$i.err" | grep -v 'waiting for the')" ""
+    is "... without an error" "$(grep -v 'waiting for the' "watch$i.err")" ""
 done
 for i in 1 2 3 4; do
     sed 's/,.*//' own.$i | head -3000 >names

@@ -128,11 +128,38 @@ if [ -e /proc/self/status ]; then
     is "... readers don't wait for it" "$(value_of n5)" 5
     is "... nor for other names" "$(value_of n4)" 4
     start waiting "$root/04_mmap_db/writer" --file "$db" put n4 44
+    has_opened() {
+        grep -q "$db" "/proc/$1/maps"
+    }
+    ok "the next writer waits" eventually has_opened "$waiting"
+    kill -INT "$waiting"
+    ok "... Ctrl-C ends that" ends "$waiting" 130
+    is "... in peace" "$(cat waiting.err)" ""
+    is "... nothing was put" "$(value_of n4)" 4
+    start waiting "$root/04_mmap_db/writer" --file "$db" put n4 44
     kill -9 "$stuck"
     ok "... killed, it frees the next writer, who has waited" ends "$waiting" 0
     is "... whose value is there" "$(value_of n4)" 44
     is "... and the old one of the dead" "$(value_of n5)" 5
     ok "... and all is well" is_whole 5 n4
+
+    fresh 12
+    mkfifo stays
+    exec 3<>stays
+    start staying "$root/04_mmap_db/writer" --file "$db" <stays
+    ok "a writer has it open" eventually has_opened "$staying"
+    ok "... another one is killed in an insert" killed_at after-copy put new 9
+    DB_HOOK_STOP=rebuild:7 start stuck "$hooked" --file "$db" put n1 1
+    ok "... the next one is stopped in its repair" eventually is_stopped "$stuck"
+    is "... a walk meets what is there" "$(reader list --csv | wc -l)" 12
+    is "... and a get gets it" "$(value_of n12)" 12
+    kill -9 "$stuck"
+    ok "... the next one is killed in its repair" killed_at rebuild:7 put n1 1
+    is "... a walk meets what is there" "$(reader list --csv | wc -l)" 12
+    echo q >&3
+    exec 3>&-
+    ok "... the writer that has it open ends" ends "$staying" 0
+    ok "... and all is well" is_whole 12
 
     fresh 5
     DB_HOOK_STOP=after-copy start stuck "$hooked" --file "$db" put new 9

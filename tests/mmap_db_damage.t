@@ -81,6 +81,13 @@ for offset in $(seq 8192 37 8447); do
 done
 
 cp good.dat "$db"
+writer put $'n0\e[2J' 1
+writer put $'n0\e[2J' 2
+flip $((4096 + 12 * 256 + 24))
+ok "a damaged record whose name is an escape sequence" exits 1 reader check
+ok "... is named without it" says out '^record 12 \(n0\?\[2J\): copy 0 is damaged'
+
+cp good.dat "$db"
 flip 4120
 flip 4248
 ok "both copies of a record damaged" exits 1 reader get n0
@@ -219,4 +226,4 @@ start cut "$root/04_mmap_db/reader" --file "$db" watch --count 1
 ok "a reader has mapped a file" eventually grep -q db.dat "/proc/$cut/maps"
 : >"$db"
 ok "a file that is emptied while in use ends the reader" ends "$cut" 1
-ok "... in one line" says cut.err '^reader: the file was made shorter by another program while in use$'
+ok "... in one line" says cut.err '^reader: the file was made shorter by another program while in use, or its disk failed$'

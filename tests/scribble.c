@@ -4,6 +4,7 @@
  * Run:     ./scribble PATH SEED WRITES PAUSE_US        a file, also one in /dev/shm
  *          ./scribble --sysv KEY SEED WRITES PAUSE_US  a System V segment, by its key
  *
+ * With --spare FROM TO before these, the bytes from FROM to TO - 1 are left alone.
  * It waits until that is there and has its size. Every other write hits the first 512 bytes: that
  * is where headers and indices are. Between two writes it sleeps for PAUSE_US at most.
  */
@@ -61,6 +62,13 @@ static volatile unsigned char *map_segment(const char *key, size_t *bytes)
 
 int main(int argc, char **argv)
 {
+    size_t spare_from = 0, spare_to = 0;
+    if (argc > 4 && strcmp(argv[1], "--spare") == 0) {
+        spare_from = strtoul(argv[2], NULL, 10);
+        spare_to = strtoul(argv[3], NULL, 10);
+        argc -= 3;
+        argv += 3;
+    }
     bool is_segment = argc == 6 && strcmp(argv[1], "--sysv") == 0;
     if (argc != 5 && !is_segment)
         usage_die("usage: scribble PATH SEED WRITES PAUSE_US, or --sysv KEY SEED WRITES PAUSE_US");
@@ -73,7 +81,9 @@ int main(int argc, char **argv)
         size_t place = (size_t)random() % bytes;
         if (left % 2 == 0 && bytes > HEADER_BYTES)
             place %= HEADER_BYTES;
-        object[place] = (unsigned char)random();
+        unsigned char byte = (unsigned char)random();
+        if (place < spare_from || place >= spare_to)
+            object[place] = byte;
         if (pause_ns > 0)
             sleep_until(now_ns() + random() % pause_ns);
     }

@@ -18,7 +18,7 @@ hostile=0
 [ "${1:-}" != --hostile ] || { hostile=1; shift; }
 rounds=${1:-1000}
 seed=${2:-$((RANDOM * 32768 + RANDOM))}
-read -r -a lessons <<<"${3:-countdown buffer_transfer ring_buffer sysv}"
+read -r -a lessons <<<"${3:-countdown buffer_transfer ring_buffer mmap_db sysv}"
 campaign=$name
 declare -A played killed suspended stopped scribbled hangs losses leaks
 trap end_campaign EXIT
@@ -147,12 +147,13 @@ every_ending_is_explained() {
 clean_run() {
     local half
     launched=()
-    launch producer
+    halves_of_lesson
+    launch "${halves[0]}"
     producer_is_ready() {
         is_waiting "${launched[0]}" || is_gone "${!launched[0]}"
     }
     eventually producer_is_ready
-    launch consumer
+    launch "${halves[1]}"
     every_ending_is_explained || return 1
     for half in "${launched[@]}"; do
         [ "${status_of[$half]}" = 0 ] || { wrong loss "clean run: $half ends with ${status_of[$half]}"; return 1; }
@@ -161,11 +162,17 @@ clean_run() {
     "${lesson}_nothing_is_left" || { wrong leak "left after a clean run"; return 1; }
 }
 
+# The one that fills what they share comes first.
+halves_of_lesson() {
+    halves=(producer consumer)
+    ! declare -F "${lesson}_halves" >/dev/null || "${lesson}_halves"
+}
+
 play_round() { # SEED
     RANDOM=$1
     lesson=${lessons[RANDOM % ${#lessons[@]}]}
-    halves=(producer consumer)
-    [ $((RANDOM % 2)) = 0 ] || halves=(consumer producer)
+    halves_of_lesson
+    [ $((RANDOM % 2)) = 0 ] || halves=("${halves[1]}" "${halves[0]}")
     launched=()
     events=''
     problem=''
@@ -222,6 +229,7 @@ for lesson in "${lessons[@]}"; do
     played[$lesson]=0 killed[$lesson]=0 suspended[$lesson]=0 stopped[$lesson]=0 scribbled[$lesson]=0
     hangs[$lesson]=0 losses[$lesson]=0 leaks[$lesson]=0
 done
+: >lists.csv
 echo "torture: $rounds rounds, SEED=$seed"
 for ((round = seed; round < seed + rounds; round++)); do
     if ! play_round "$round"; then

@@ -3,7 +3,8 @@
 # shellcheck shell=bash disable=SC2034 # it is sourced; what it sets is used there
 # NAME_draw draws sizes and speeds; NAME_producer LABEL and NAME_consumer LABEL put a half's words into
 # "$command"; NAME_arrived compares what arrived with what was sent; NAME_nothing_is_left; NAME_objects lists
-# the paths of what the halves share, as scribble takes them.
+# what the halves share, in scribble's words. Where the halves have other names, NAME_halves puts them into
+# "${halves[@]}", first the one that fills.
 
 timeout=(--timeout 4)
 
@@ -117,6 +118,78 @@ ring_buffer_nothing_is_left() {
 }
 ring_buffer_objects() {
     echo "/dev/shm$name"
+}
+
+# --- 04_mmap_db ------------------------------------------------------------------------------
+
+# The file stays from round to round, but for every fourth.
+mmap_db_halves() {
+    halves=(writer reader)
+}
+mmap_db_draw() {
+    db=$work/torture.dat
+    [ $((RANDOM % 4)) != 0 ] || rm -f "$db"
+    lines=$((RANDOM % 2000))
+    capacity=$((1 << RANDOM % 12))
+    sync=()
+    [ $((RANDOM % 4)) != 0 ] || sync=(--sync)
+    [ ${#sync[@]} = 0 ] || lines=$((lines % 50))
+    "$root/04_mmap_db/reader" --file "$db" list --csv >before.csv 2>/dev/null || true
+}
+# Each second name is a writer's own, the others are put by all.
+mmap_db_writer() {
+    awk -v label="$1" -v lines="$lines" -v seed="$RANDOM" 'BEGIN {
+        srand(seed)
+        x = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+        for (i = 1; i <= lines; i++)
+            if (i % 2) print label "-" i substr(x, 1, i % 32) "," i
+            else print "all-" int(rand() * 500) "," seed * 10000 + i
+    }' >"$1.csv"
+    command=("$root/04_mmap_db/writer" --file "$db" --capacity "$capacity" "${sync[@]}" load "$1.csv")
+}
+mmap_db_reader() {
+    command=("$root/04_mmap_db/reader" --file "$db" check)
+    [ $((RANDOM % 2)) = 0 ] || command=("$root/04_mmap_db/reader" --file "$db" list --csv)
+}
+# What each writer said is in.
+mmap_db_acknowledged() {
+    local label
+    for label in $(all_of writer); do
+        head -n "$(sed -n 's/ records are in.*//p' "$label.out" | grep . || echo 0)" "$label.csv"
+    done
+}
+mmap_db_arrived() {
+    local label
+    for label in $(all_of reader); do
+        ! grep -q 'has [0-9]* fault' "$label.err" || return 1
+        if [ -n "$(tail -c 1 "$label.out")" ]; then sed -i '$d' "$label.out"; fi # cut off by a kill
+        grep , "$label.out" >>lists.csv
+    done
+    mmap_db_acknowledged >acknowledged.csv
+    if ! "$root/04_mmap_db/reader" --file "$db" list --csv >after.csv 2>after.err; then
+        [ ! -s acknowledged.csv ] && [ ! -s before.csv ]
+        return
+    fi
+    "$root/04_mmap_db/reader" --file "$db" check >after.out 2>&1 || return 1
+    cat ./*_*.csv >put.csv 2>/dev/null
+    # A record is one that was put; an older value is none where a newer one is in; nothing is lost.
+    awk -F, '
+        FILENAME == "put.csv" { put[$0]; next }
+        FILENAME == "before.csv" { old[$0]; there[$1]; next }
+        FILENAME == "acknowledged.csv" { new[$1]; there[$1]; next }
+        FILENAME == "lists.csv" { if (!($0 in put || $0 in old)) exit wrong = 1; next }
+        !($0 in put) && (!($0 in old) || $1 in new) { exit wrong = 1 }
+        { delete there[$1] }
+        END { for (name in there) wrong = 1; exit wrong }' \
+        put.csv before.csv acknowledged.csv lists.csv after.csv || return 1
+    : >lists.csv
+}
+mmap_db_nothing_is_left() {
+    [ "$(find "$work" -name 'torture.dat*' | wc -l)" = 1 ]
+}
+# The lock is spared: who may write the file can make glibc follow pointers there (see the README).
+mmap_db_objects() {
+    echo "--spare 384 512 $work/torture.dat"
 }
 
 # --- 07_sysv ---------------------------------------------------------------------------------

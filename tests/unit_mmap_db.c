@@ -47,7 +47,12 @@ static bool fails_with(int result, int error)
 static bool has(struct db *db, const char *name, double value)
 {
     double got;
-    return db_get(db, name, &got) == 0 && memcmp(&got, &value, sizeof got) == 0;
+    uint64_t bits, got_bits; /* -0 is not 0 */
+    if (db_get(db, name, &got) == -1)
+        return false;
+    memcpy(&bits, &value, sizeof bits);
+    memcpy(&got_bits, &got, sizeof got_bits);
+    return bits == got_bits;
 }
 
 static void numbered(char name[DB_NAME_BYTES + 1], unsigned number)
@@ -172,7 +177,7 @@ static void test_collision(void)
     struct named_hash {
         uint32_t hash;
         unsigned number;
-    } *hashes = calloc(NAMES * 2, sizeof *hashes);
+    } *hashes = calloc((size_t)NAMES * 2, sizeof *hashes);
     char one[DB_NAME_BYTES + 1] = "", other[DB_NAME_BYTES + 1] = "";
     if (hashes == NULL)
         die("no memory");
@@ -308,6 +313,61 @@ static void test_torn_copy(void)
     db_close(db);
 }
 
+/* A reader that may not repair, and a record that never stands still. */
+static void test_busy(void)
+{
+    struct db *db = fresh_db(16);
+    db_put(db, "a", 1);
+    db_put(db, "b", 1);
+    db_put(db, "c", 1);
+    struct record *record = record_at(db, 1);
+    uint64_t sequence = atomic_load(&record->copies[0].sequence);
+    for (int i = 0; i < 2; i++)
+        atomic_store(&record->copies[i].sequence, sequence | COPY_BUSY);
+    copy_file(); /* nobody has closed it */
+    struct db *trusting = open_db(path, DB_READ_ONLY, 0),
+              *distrustful = open_db(copy_path, DB_READ_ONLY, 0);
+    double value;
+    ok("a busy record may be what is looked for",
+       fails_with(db_get(distrustful, "b", &value), EAGAIN) &&
+           fails_with(db_get(trusting, "b", &value), EAGAIN));
+    ok("... others are got", has(distrustful, "c", 1) && has(trusting, "c", 1));
+    struct db_record met;
+    uint32_t cursor = 1;
+    ok("... a walk says so too", fails_with(db_next(trusting, &cursor, &met), EAGAIN));
+    atomic_store(&record->copies[0].sequence, sequence);
+    ok("... and goes on there",
+       db_next(trusting, &cursor, &met) == 0 && strcmp(met.name, "b") == 0);
+    db_close(trusting);
+    db_close(distrustful);
+    db_close(db);
+}
+
+/* After a crash of the machine nothing in the header is true: a reader's walk goes on to the last
+ * record, also while the first writer is about to repair. */
+static void test_stale_header(void)
+{
+    struct db *db = fresh_db(16);
+    for (int i = 0; i < 5; i++) {
+        char name[DB_NAME_BYTES + 1];
+        numbered(name, (unsigned)i);
+        db_put(db, name, i);
+    }
+    atomic_store(&db->header->used, 2);
+    copy_file();
+    struct db *reader = open_db(copy_path, DB_READ_ONLY, 0), *other = open_db(copy_path, 0, 0);
+    atomic_store(&other->header->used, 2);
+    index_begin(other);
+    struct db_record record;
+    int met = 0;
+    for (uint32_t cursor = 0; db_next(reader, &cursor, &record) == 0;)
+        met++;
+    is_number("a walk does not end where a stale header says", met, 5);
+    db_close(other);
+    db_close(reader);
+    db_close(db);
+}
+
 /* Values from the file that lead nowhere: no access out of bounds (the sanitizers look), no endless
  * loop, and a right answer or an error. */
 static void test_scribbled(void)
@@ -342,6 +402,18 @@ static void test_scribbled(void)
     ok("an index that is not to be trusted: made anew",
        fails_with(db_get(db, "none", &value), ENOENT));
     is_number("... nothing to complain of", db_check(db, stdout), 0);
+    uint64_t changes = 1000000; /* more than any record says: its writer died before it was put */
+    atomic_store(&header->changes, changes);
+    atomic_store(&header->index_sequence, 12345);
+    ok("a repair does not count back", db_put(db, "name-1", 1) == 0 && db_changes(db) > changes);
+    atomic_store(&header->free_head, 1); /* a list that is a ring */
+    for (uint32_t id = 0; id < 16; id++)
+        atomic_store(&record_at(db, id)->copies[0].next_free, (id + 1) % 16 + 1);
+    atomic_store(&header->used, UINT32_MAX);
+    ok("a list of free records that has no end: check ends", db_check(db, NULL) > 0);
+    memset((void *)&header->mutex, 0xff, 24);
+    ok("what is no mutex any more is an error", fails_with(db_put(db, "name-1", 2), EBADMSG));
+    CHECK(writer_lock_init(header));
     atomic_store(&header->changes, UINT64_MAX);
     ok("a count of changes at its end: derived anew",
        db_put(db, "name-1", 2) == 0 && has(db, "name-1", 2));
@@ -364,6 +436,8 @@ int main(void)
     test_dead_machine();
     test_twice();
     test_torn_copy();
+    test_busy();
+    test_stale_header();
     test_scribbled();
     unlink(path);
     unlink(copy_path);
