@@ -40,27 +40,47 @@ static void read_options(int argc, char **argv)
 
 /* ---- one round of each ---- */
 
-/* Random records, each with equal chance; the same ones for every store. */
-static double run(struct store *store, bool is_put, uint64_t count, uint64_t seed)
+enum order { IN_ORDER, RANDOM, ORDERS };
+
+/* The next names, not measured: records one after another, or random ones, each with equal chance; the
+ * same ones for every store. */
+static void make_names(struct bench_name *names, uint64_t records_there, enum order order,
+                       uint64_t state[2])
 {
-    char name[BENCH_NAME_BYTES];
-    uint64_t random = seed * 2 + 1;
-    int64_t start = now_ns();
-    for (uint64_t i = 0; i < count; i++) {
-        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-        uint64_t number = (random >> 32) * store->records >> 32;
-        bench_name(name, number);
-        if (is_put)
-            store->put(store, name, (double)number + 0.5);
-        else if (store->get(store, name) != (double)number + 0.5)
-            die("%s: %s has a wrong value", store->label, name);
+    for (int i = 0; i < BENCH_BATCH; i++) {
+        state[0] = state[0] * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        names[i].number = order == RANDOM ? (state[0] >> 32) * records_there >> 32 : state[1];
+        state[1] = state[1] + 1 == records_there ? 0 : state[1] + 1;
+        bench_name(names[i].text, names[i].number);
     }
-    store->end(store);
-    return (double)count / ((double)(now_ns() - start) / 1e9);
+}
+
+/* Puts or gets in a second. */
+static double run(struct store *store, enum order order, bool is_put, uint64_t count, uint64_t seed)
+{
+    static struct bench_name names[BENCH_BATCH];
+    uint64_t state[2] = {seed * 2 + 1, 0};
+    int64_t took = 0;
+    for (uint64_t done = 0; done < count; done += BENCH_BATCH) {
+        uint64_t end = count - done < BENCH_BATCH ? count - done : BENCH_BATCH;
+        make_names(names, store->records, order, state);
+        int64_t start = now_ns();
+        for (uint64_t i = 0; i < end; i++) {
+            double value = (double)names[i].number + 0.5;
+            if (is_put)
+                store->put(store, names[i].text, value);
+            else if (store->get(store, names[i].text) != value)
+                die("%s: %s has a wrong value", store->label, names[i].text);
+        }
+        if (done + end == count)
+            store->end(store);
+        took += now_ns() - start;
+    }
+    return (double)count / ((double)took / 1e9);
 }
 
 /* A writing and a reading process at once, for as long as both are busy. */
-static void run_both(struct store *store, uint64_t count, double rates[2])
+static void run_both(struct store *store, enum order order, uint64_t count, double rates[2])
 {
     double *shared = bench_share(2 * sizeof *shared);
     _Atomic uint32_t *ready = bench_share(sizeof *ready);
@@ -70,11 +90,12 @@ static void run_both(struct store *store, uint64_t count, double rates[2])
         if (pids[half] != 0)
             continue;
         struct store own = *store;
-        own.open(&own); /* a process opens for itself */
+        own.open(&own); /* a process opens for itself, and meets each page for the first time */
+        run(&own, IN_ORDER, half == 0, own.records / own.slower, 0);
         atomic_fetch_add_explicit(ready, 1, memory_order_acq_rel);
         while (atomic_load_explicit(ready, memory_order_acquire) < 2)
             sched_yield();
-        shared[half] = run(&own, half == 0, count, 77 + (uint64_t)half);
+        shared[half] = run(&own, order, half == 0, count, 77 + (uint64_t)half);
         own.close(&own);
         _exit(0);
     }
@@ -105,18 +126,17 @@ static double median(double *values)
 
 enum { PUT, GET, PUT_BOTH, GET_BOTH, FIGURES };
 
-static void measure_fast(struct store *stores, int count, double medians[][FIGURES])
+static void measure_fast(struct store *stores, int count, enum order order,
+                         double medians[][FIGURES])
 {
     static double figures[BENCH_STORES][FIGURES][BENCH_ROUNDS_MAX];
-    for (int i = 0; i < count; i++)
-        fill(&stores[i]);
     for (int round = 0; round < rounds; round++)
         for (int i = 0; i < count; i++) {
             uint64_t operations_here = (uint64_t)operations / stores[i].slower;
             double both[2];
-            figures[i][PUT][round] = run(&stores[i], true, operations_here, 1);
-            figures[i][GET][round] = run(&stores[i], false, operations_here, 2);
-            run_both(&stores[i], operations_here, both);
+            figures[i][PUT][round] = run(&stores[i], order, true, operations_here, 1);
+            figures[i][GET][round] = run(&stores[i], order, false, operations_here, 2);
+            run_both(&stores[i], order, operations_here, both);
             figures[i][PUT_BOTH][round] = both[0];
             figures[i][GET_BOTH][round] = both[1];
         }
@@ -131,12 +151,14 @@ static void goal(const char *what, double reached, double wanted)
            reached >= wanted ? "reached" : "missed");
 }
 
-static void report_fast(struct store *stores, int count)
+static void report_fast(struct store *stores, int count, enum order order)
 {
     double medians[BENCH_STORES][FIGURES];
-    measure_fast(stores, count, medians);
-    printf("\n%lld records, not synced, M/s; in brackets ours / it\n\n%-10s %16s %16s %16s %16s\n",
-           records, "", "puts", "gets", "puts, both", "gets, both");
+    measure_fast(stores, count, order, medians);
+    printf("\n%lld records %s, not synced, M/s; in brackets ours / it\n\n"
+           "%-10s %16s %16s %16s %16s\n",
+           records, order == RANDOM ? "at random" : "one after another", "", "puts", "gets",
+           "puts, both", "gets, both");
     for (int i = 0; i < count; i++) {
         printf("%-10s", stores[i].label);
         for (int figure = 0; figure < FIGURES; figure++)
@@ -153,17 +175,18 @@ static void report_fast(struct store *stores, int count)
 
 static void report_durable(struct store *stores, int count)
 {
-    static double figures[BENCH_STORES][BENCH_ROUNDS_MAX];
+    enum { TURNS = 25, PUTS_IN_A_TURN = 40 }; /* short turns: disks have moods */
+    static double seconds[BENCH_STORES][BENCH_ROUNDS_MAX];
     for (int i = 0; i < count; i++)
         fill(&stores[i]);
     for (int round = 0; round < rounds; round++)
-        for (int turn = 0; turn < 5; turn++) /* short turns: disks have moods */
+        for (int turn = 0; turn < TURNS; turn++)
             for (int i = 0; i < count; i++)
-                figures[i][round] +=
-                    run(&stores[i], true, 200, (uint64_t)round * 5 + (uint64_t)turn) / 5;
+                seconds[i][round] += PUTS_IN_A_TURN / run(&stores[i], RANDOM, true, PUTS_IN_A_TURN,
+                                                          (uint64_t)round * TURNS + (uint64_t)turn);
     printf("\ndurable puts, thousand/s; in brackets ours / it\n\n");
     for (int i = 0; i < count; i++) {
-        stores[i].rate = median(figures[i]);
+        stores[i].rate = TURNS * PUTS_IN_A_TURN / median(seconds[i]);
         printf("%-10s %7.2f (%6.2f)\n", stores[i].label, stores[i].rate / 1e3,
                stores[0].rate / stores[i].rate);
     }
@@ -177,8 +200,8 @@ static void report_large(struct store *small)
     struct store big = store_ours(folder, "large", (uint64_t)large, false);
     fill(&big);
     for (int round = 0; round < rounds; round++) {
-        figures[0][round] = run(small, false, (uint64_t)operations, 3);
-        figures[1][round] = run(&big, false, (uint64_t)operations, 3);
+        figures[0][round] = run(small, RANDOM, false, (uint64_t)operations, 3);
+        figures[1][round] = run(&big, RANDOM, false, (uint64_t)operations, 3);
     }
     double few = median(figures[0]), many = median(figures[1]);
     printf("\na get among %lld records: %.0f ns, among %lld: %.0f ns\n\n", records, 1e9 / few,
@@ -198,7 +221,10 @@ int main(int argc, char **argv)
     int durable_count = stores_add_rivals(durable, 2, folder, (uint64_t)records, true);
     stores_left_out();
 
-    report_fast(fast, fast_count);
+    for (int i = 0; i < fast_count; i++)
+        fill(&fast[i]);
+    report_fast(fast, fast_count, RANDOM);
+    report_fast(fast, fast_count, IN_ORDER);
     if (large > 0)
         report_large(&fast[0]);
     report_durable(durable, durable_count);

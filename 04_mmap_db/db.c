@@ -49,7 +49,8 @@ static enum found look(struct db *db, const struct key *key, struct place *place
         /* acquire: pairs with the release in index_end(): the index as it is since then. */
         uint64_t sequence = atomic_load_explicit(&db->header->index_sequence, memory_order_acquire);
         uint32_t generation = db_generation(db);
-        if (extents_map(db, generation) == -1 && !db->is_distrustful)
+        if (!extents_are_there(db, generation) && extents_map(db, generation) == -1 &&
+            !db->is_distrustful)
             return FOUND_BROKEN;
         enum found found = index_find(db, generation, key, place);
         if (found == FOUND_WHOLE)
@@ -154,14 +155,16 @@ static uint64_t next_sequence(const struct db *db, uint64_t before)
 }
 
 /* Writes the copy that does not count yet; afterwards it is the one that does. */
-static int change_record(struct db *db, struct place *place, double value, bool active)
+static int change_record(struct db *db, const struct key *key, struct place *place, double value,
+                         bool active)
 {
     struct entry *entry = &place->entry;
     entry->sequence = next_sequence(db, place->newest == -1 ? 0 : entry->sequence);
     if (entry->sequence == 0 || entry->sequence >= COPY_BUSY)
         return fail(EBADMSG); /* nobody has counted that far */
-    entry->time_ns = time_now_ns();
-    entry->shape = (entry->shape & 0xff) | (uint64_t)active << 8;
+    entry->time_ns = key->time_ns;
+    entry->shape = key->name_bytes | (uint64_t)active << 8;
+    memcpy(entry->name, key->name, sizeof key->name);
     memcpy(&entry->value, &value, sizeof value);
     record_write(record_at(db, place->id), place->id, entry, place->newest);
     /* release: whoever sees the count finds the change; pairs with the acquire in db_changes(). */
@@ -220,9 +223,7 @@ static int insert_locked(struct db *db, const struct key *key, double value, str
     if (take_free(db, place) == -1)
         return -1;
     db_hook("taken");
-    memcpy(place->entry.name, key->name, sizeof key->name);
-    place->entry.shape = key->name_bytes;
-    if (change_record(db, place, value, true) == -1 ||
+    if (change_record(db, key, place, value, true) == -1 ||
         index_insert(db, db_generation(db), key->hash, place->id) == -1)
         return -1;
     db_hook("indexed");
@@ -237,12 +238,9 @@ static int put_locked(struct db *db, const struct key *key, double value, struct
     enum found found = index_find(db, db_generation(db), key, place);
     if (found == FOUND_NONE)
         return insert_locked(db, key, value, place);
-    if (found != FOUND_WHOLE) { /* damaged, both copies: putting it anew heals it */
-        place->newest = -1;
-        memcpy(place->entry.name, key->name, sizeof key->name);
-        place->entry.shape = key->name_bytes;
-    }
-    return change_record(db, place, value, true);
+    if (found != FOUND_WHOLE)
+        place->newest = -1; /* damaged, both copies: putting it anew heals it */
+    return change_record(db, key, place, value, true);
 }
 
 /* [delete] */
@@ -254,7 +252,7 @@ static int delete_locked(struct db *db, const struct key *key, struct place *pla
     struct header *header = db->header;
     index_begin(db);
     db_hook("delete-odd");
-    if (change_record(db, place, 0, false) == -1)
+    if (change_record(db, key, place, 0, false) == -1)
         return -1;
     db_hook("deleted");
     index_remove(db, db_generation(db), key->hash, place->id);
@@ -283,7 +281,7 @@ static int sync_record(const struct db *db, uint32_t id)
 static int change_locked(struct db *db, const struct key *key, const double *value,
                          struct place *place)
 {
-    *place = (struct place){.newest = -1};
+    place->newest = -1;
     return value != NULL ? put_locked(db, key, *value, place) : delete_locked(db, key, place);
 }
 
@@ -293,7 +291,13 @@ static int change(struct db *db, const char *name, const double *value)
     struct place place;
     if (!db_may_write(db))
         return fail(EBADF);
-    if (key_of(&key, name) == -1 || writer_lock(db) == -1)
+    if (key_of(&key, name) == -1)
+        return -1;
+    index_fetch(
+        db, &key); /* [fetch] its slot comes while the clock is read, its record with the lock */
+    key.time_ns = time_now_ns();
+    record_fetch(db, &key);
+    if (writer_lock(db) == -1)
         return -1;
     int result = change_locked(db, &key, value, &place);
     /* what is derived may be damaged: then it is derived anew, once */

@@ -17,17 +17,6 @@ static uint64_t capacity_of(uint32_t first_capacity, uint32_t generation)
     return (uint64_t)first_capacity << generation;
 }
 
-uint32_t capacity_at(const struct db *db, uint32_t generation)
-{
-    return db->first_capacity << generation;
-}
-
-/* How many records come before the extent of this generation. */
-static uint32_t records_before(uint32_t first_capacity, uint32_t generation)
-{
-    return generation == 0 ? 0 : first_capacity << (generation - 1);
-}
-
 /* [offset] Nothing in the file says where an extent is, so nothing can say it wrongly. */
 uint64_t extent_offset(uint32_t first_capacity, uint32_t generation)
 {
@@ -44,25 +33,6 @@ uint32_t generation_of_size(uint32_t first_capacity, uint64_t bytes)
            extent_offset(first_capacity, generation + 2) <= bytes)
         generation++;
     return generation;
-}
-
-struct record *record_at(const struct db *db, uint32_t id)
-{
-    uint32_t generation =
-        id < db->first_capacity ? 0 : 32 - (uint32_t)__builtin_clz(id >> db->first_bits);
-    /* acquire: pairs with the release in extents_map(), of maybe another thread. */
-    if (generation >= atomic_load_explicit(&db->extents_there, memory_order_acquire))
-        return NULL;
-    const struct extent *extent = &db->extents[generation];
-    uint32_t offset = id - records_before(db->first_capacity, generation);
-    return offset < extent->records_there ? &extent->records[offset] : NULL;
-}
-
-_Atomic uint64_t *index_at(const struct db *db, uint32_t generation)
-{
-    if (generation >= atomic_load_explicit(&db->extents_there, memory_order_acquire))
-        return NULL;
-    return db->extents[generation].index;
 }
 
 /* Maps what the file holds of an extent: all of it, or it is truncated and may only be read. */

@@ -34,16 +34,22 @@ static size_t utf8_character(const unsigned char *text)
     return 0;
 }
 
-/* Eight bytes at a time: multiply, and bring the high bits down. Not made against an enemy: whoever
- * may choose names can make many collide, which costs time and nothing else. */
-static uint32_t name_hash(const uint64_t *name, uint8_t name_bytes)
+/* [hash] Eight bytes at a time: multiply, and bring the high bits down. Not made against an enemy:
+ * whoever may choose names can make many collide, which costs time and nothing else. Returns the bits
+ * that are set in any word. */
+static uint64_t hash_name(struct key *key, size_t name_bytes)
 {
-    uint64_t hash = name_bytes;
-    for (size_t i = 0; i < (name_bytes + 7U) / 8; i++) {
-        hash = (hash ^ name[i]) * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t hash = name_bytes, bits = 0;
+    uint32_t words = ((uint32_t)name_bytes + 7) / 8;
+    for (uint32_t i = 0; i < words; i++) {
+        bits |= key->name[i];
+        hash = (hash ^ key->name[i]) * UINT64_C(0x9e3779b97f4a7c15);
         hash ^= hash >> 32;
     }
-    return (uint32_t)(hash * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+    key->hash = (uint32_t)(hash * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+    key->name_bytes = (uint8_t)name_bytes;
+    key->words = (uint8_t)words;
+    return bits;
 }
 
 int key_of(struct key *key, const char *name)
@@ -52,14 +58,15 @@ int key_of(struct key *key, const char *name)
     errno = EINVAL;
     if (length < 1 || length > DB_NAME_BYTES)
         return -1;
+    memset(key->name, 0, sizeof key->name);
+    memcpy(key->name, name, length);
+    if ((hash_name(key, length) & UINT64_C(0x8080808080808080)) == 0)
+        return 0; /* ASCII */
     errno = EILSEQ;
     const unsigned char *text = (const unsigned char *)name;
     for (size_t i = 0, bytes; i < length; i += bytes)
-        if ((bytes = text[i] < 0x80 ? 1 : utf8_character(text + i)) == 0)
+        if ((bytes = utf8_character(text + i)) == 0)
             return -1;
-    *key = (struct key){.name_bytes = (uint8_t)length};
-    memcpy(key->name, name, length);
-    key->hash = name_hash(key->name, key->name_bytes);
     return 0;
 }
 
@@ -71,9 +78,9 @@ int db_name_check(const char *name)
 
 struct key key_of_entry(const struct entry *entry)
 {
-    struct key key = {.name_bytes = entry_name_bytes(entry)};
+    struct key key;
     memcpy(key.name, entry->name, sizeof key.name);
-    key.hash = name_hash(key.name, key.name_bytes);
+    hash_name(&key, entry_name_bytes(entry));
     return key;
 }
 
@@ -95,6 +102,47 @@ static uint32_t slot_mask(const struct db *db, uint32_t generation)
     return capacity_at(db, generation) * 2 - 1;
 }
 
+static inline uint32_t if_hash(_Atomic uint64_t *index, uint32_t at, uint32_t hash, uint32_t other)
+{
+    return atomic_load_explicit(&index[at], memory_order_relaxed) >> 32 == hash ? at : other;
+}
+
+/* [guess] Which slot to look at first: one of the first three, chosen without a branch. A branch that
+ * is guessed wrongly is known to be so only when the memory has answered, and throws away all that the
+ * processor has done meanwhile. */
+static inline uint32_t slot_guess(_Atomic uint64_t *index, uint32_t mask, uint32_t hash)
+{
+    uint32_t first = hash & mask;
+    uint32_t guess = if_hash(index, (hash + 2) & mask, hash, first);
+    guess = if_hash(index, (hash + 1) & mask, hash, guess);
+    return if_hash(index, first, hash, guess);
+}
+
+/* [fetch] Asks the memory for what a put will need, so that it comes while the put is busy otherwise:
+ * first the slot, then the record. Whether they are the right ones is found out later. */
+void index_fetch(struct db *db, const struct key *key)
+{
+    uint32_t generation = db_generation(db);
+    _Atomic uint64_t *index = index_at(db, generation);
+    if (index != NULL)
+        __builtin_prefetch((void *)&index[key->hash & slot_mask(db, generation)], 1);
+}
+
+void record_fetch(struct db *db, const struct key *key)
+{
+    uint32_t generation = db_generation(db), mask = slot_mask(db, generation);
+    _Atomic uint64_t *index = index_at(db, generation);
+    if (index == NULL)
+        return;
+    uint64_t slot =
+        atomic_load_explicit(&index[slot_guess(index, mask, key->hash)], memory_order_relaxed);
+    struct record *record = slot == 0 ? NULL : record_at(db, (uint32_t)slot - 1);
+    if (record == NULL)
+        return;
+    __builtin_prefetch(&record->copies[0], 1);
+    __builtin_prefetch(&record->copies[1], 1);
+}
+
 /* [find] A hit is sure, whatever the index says. FOUND_NONE and FOUND_BROKEN are only as true as the
  * index is; FOUND_BUSY: writers were faster. */
 enum found index_find(struct db *db, uint32_t generation, const struct key *key,
@@ -103,27 +151,35 @@ enum found index_find(struct db *db, uint32_t generation, const struct key *key,
     _Atomic uint64_t *index = index_at(db, generation);
     uint32_t mask = slot_mask(db, generation);
     enum found result = FOUND_NONE;
-    for (uint32_t i = 0, at = key->hash & mask; index != NULL && i <= mask; i++) {
+    uint32_t broken = 0;
+    if (index == NULL)
+        return FOUND_NONE;
+    for (uint32_t i = 0, at = slot_guess(index, mask, key->hash); i <= mask; i++) {
         /* acquire: pairs with the release in index_insert(), the record is there. */
         uint64_t slot = atomic_load_explicit(&index[at], memory_order_acquire);
         at = (at + 1) & mask;
         if (slot == 0)
-            return result;
+            break;
         if (slot >> 32 != key->hash)
             continue;
         uint32_t id = (uint32_t)slot - 1;
-        struct place here = {.id = id, .newest = -1};
         struct record *record = record_at(db, id);
-        enum found found =
-            record == NULL ? FOUND_NONE : record_read(record, id, &here.entry, &here.newest);
-        if (record == NULL || found == FOUND_NONE ||
-            (found == FOUND_WHOLE && !entry_matches(&here.entry, key)))
+        if (record == NULL)
+            continue;
+        if (record_hit(record, id, key, place))
+            return FOUND_WHOLE;
+        struct place here = {.id = id};
+        enum found found = record_read(record, id, &here.entry, &here.newest);
+        if (found == FOUND_NONE || (found == FOUND_WHOLE && !entry_matches(&here.entry, key)))
             continue; /* another name of the same hash; or it was deleted under our eyes */
         *place = here;
         if (found != FOUND_BROKEN)
             return found;
+        broken = id;
         result = found;
     }
+    if (result == FOUND_BROKEN)
+        *place = (struct place){.id = broken, .newest = -1};
     return result;
 }
 

@@ -77,7 +77,7 @@ struct header {
 /* [copy] One of the two states of a record: the one with the higher sequence number counts. */
 struct copy {
     _Atomic uint64_t sequence; /* 0: none; COPY_BUSY: being written, or its writer died of it */
-    _Atomic uint64_t meta;     /* CRC-32, zeros, active, bytes of the name: 32, 16, 8, 8 bits */
+    _Atomic uint64_t meta;     /* CRC-32C, zeros, active, bytes of the name: 32, 16, 8, 8 bits */
     _Atomic uint64_t time_ns;
     _Atomic uint64_t value;
     _Atomic uint64_t name[DB_NAME_WORDS];
@@ -119,9 +119,11 @@ struct entry {
 
 /* A name as it is searched for. */
 struct key {
-    uint64_t name[DB_NAME_WORDS];
+    uint64_t name[DB_NAME_WORDS]; /* padded with zeros */
     uint32_t hash;
     uint8_t name_bytes;
+    uint8_t words;    /* of the name */
+    uint64_t time_ns; /* of the change, where it is for one */
 };
 
 /* Where an extent is mapped. Read-only, a truncated file's last ones are not whole. */
@@ -165,6 +167,43 @@ static inline uint32_t db_generation(const struct db *db)
     return generation < DB_GENERATIONS ? generation : DB_GENERATIONS - 1;
 }
 
+static inline uint32_t capacity_at(const struct db *db, uint32_t generation)
+{
+    return db->first_capacity << generation;
+}
+
+/* How many records come before the extent of this generation. */
+static inline uint32_t records_before(uint32_t first_capacity, uint32_t generation)
+{
+    return generation == 0 ? 0 : first_capacity << (generation - 1);
+}
+
+static inline bool extents_are_there(const struct db *db, uint32_t generation)
+{
+    /* acquire: pairs with the release in extents_map(), of maybe another thread. */
+    return generation < atomic_load_explicit(&db->extents_there, memory_order_acquire);
+}
+
+/* NULL: not mapped */
+static inline struct record *record_at(const struct db *db, uint32_t id)
+{
+    uint32_t generation =
+        id < db->first_capacity ? 0 : 32 - (uint32_t)__builtin_clz(id >> db->first_bits);
+    if (!extents_are_there(db, generation))
+        return NULL;
+    const struct extent *extent = &db->extents[generation];
+    uint32_t offset = id - records_before(db->first_capacity, generation);
+    return offset < extent->records_there ? &extent->records[offset] : NULL;
+}
+
+/* NULL: not mapped */
+static inline _Atomic uint64_t *index_at(const struct db *db, uint32_t generation)
+{
+    if (!extents_are_there(db, generation))
+        return NULL;
+    return db->extents[generation].index;
+}
+
 static inline bool db_may_write(const struct db *db)
 {
     return (db->flags & DB_READ_ONLY) == 0;
@@ -173,9 +212,6 @@ static inline bool db_may_write(const struct db *db)
 /* grow.c: extents */
 uint64_t extent_offset(uint32_t first_capacity, uint32_t generation); /* = the file's size before */
 uint32_t generation_of_size(uint32_t first_capacity, uint64_t bytes);
-uint32_t capacity_at(const struct db *db, uint32_t generation);
-struct record *record_at(const struct db *db, uint32_t id);           /* NULL: not mapped */
-_Atomic uint64_t *index_at(const struct db *db, uint32_t generation); /* NULL: not mapped */
 int extents_map(struct db *db, uint32_t generation); /* up to this one; EBADMSG: not in the file */
 void extents_unmap(struct db *db);
 int file_reserve(int fd, uint64_t offset, uint64_t bytes);
@@ -184,7 +220,15 @@ int file_grow(struct db *db); /* doubles; holding the lock */
 /* crc.c */
 void crc_init(void); /* once in a process, before the others */
 uint32_t crc_words(uint32_t crc, const uint64_t *words, size_t count);
+uint32_t crc_words_by_table(uint32_t crc, const uint64_t *words, size_t count); /* the same */
 uint32_t crc_atomic_words(uint32_t crc, _Atomic uint64_t *words, size_t count);
+
+/* What is found where a name is looked for. */
+struct place {
+    uint32_t id;
+    int newest; /* which of its two copies; -1: none is whole */
+    struct entry entry;
+};
 
 /* record.c: the two copies */
 enum found {
@@ -195,6 +239,7 @@ enum found {
 };
 enum found copy_read(struct copy *copy, uint32_t id, struct entry *entry);
 enum found record_read(struct record *record, uint32_t id, struct entry *entry, int *newest);
+bool record_hit(struct record *record, uint32_t id, const struct key *key, struct place *place);
 void record_write(struct record *record, uint32_t id, struct entry *entry, int newest);
 void record_mend(struct record *record, uint32_t id);
 
@@ -208,19 +253,14 @@ static inline uint8_t entry_name_bytes(const struct entry *entry)
     return (uint8_t)entry->shape;
 }
 
-/* What is found where a name is looked for. */
-struct place {
-    uint32_t id;
-    int newest; /* which of its two copies; -1: none is whole */
-    struct entry entry;
-};
-
 /* index.c: ids by name */
 int key_of(struct key *key, const char *name);
 struct key key_of_entry(const struct entry *entry);
 bool entry_matches(const struct entry *entry, const struct key *key); /* and is active */
 enum found index_find(struct db *db, uint32_t generation, const struct key *key,
                       struct place *place);
+void index_fetch(struct db *db, const struct key *key); /* hints to the processor */
+void record_fetch(struct db *db, const struct key *key);
 int index_insert(struct db *db, uint32_t generation, uint32_t hash, uint32_t id);
 void index_remove(struct db *db, uint32_t generation, uint32_t hash, uint32_t id);
 int index_double(struct db *db, uint32_t generation); /* fills the one of the next generation */

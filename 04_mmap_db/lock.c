@@ -203,7 +203,8 @@ int writer_lock(struct db *db)
         return -1;
     struct header *header = db->header;
     uint64_t sequence = atomic_load_explicit(&header->index_sequence, memory_order_relaxed);
-    int result = extents_map(db, db_generation(db));
+    uint32_t generation = db_generation(db);
+    int result = extents_are_there(db, generation) ? 0 : extents_map(db, generation);
     if (result == 0 && sequence % 2 != 0)
         result = index_rebuild(db, false);
     if (died) {

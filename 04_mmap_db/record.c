@@ -84,6 +84,35 @@ enum found record_read(struct record *record, uint32_t id, struct entry *entry, 
     return FOUND_BUSY;
 }
 
+/* [hit] Is it this name's, and in order, as nearly every record is? So little is done, and the newest
+ * copy chosen without a branch, that the processor is at the caller's next name while the memory has
+ * not answered yet. False: *place is spoilt, and record_read() says what it is. */
+bool record_hit(struct record *record, uint32_t id, const struct key *key, struct place *place)
+{
+    uint64_t first = atomic_load_explicit(&record->copies[0].sequence, memory_order_relaxed);
+    uint64_t second = atomic_load_explicit(&record->copies[1].sequence, memory_order_relaxed);
+    struct copy *copy = &record->copies[second > first]; /* one that is being written is refused */
+    struct entry *entry = &place->entry;
+    uint32_t words = key->words;
+    place->id = id;
+    place->newest = second > first;
+    /* acquire, and the fence: as in copy_snapshot(). */
+    entry->sequence = atomic_load_explicit(&copy->sequence, memory_order_acquire);
+    entry->time_ns = atomic_load_explicit(&copy->time_ns, memory_order_relaxed);
+    entry->value = atomic_load_explicit(&copy->value, memory_order_relaxed);
+    uint64_t meta = atomic_load_explicit(&copy->meta, memory_order_relaxed);
+    entry->shape = (uint64_t)id << 32 | (meta & UINT32_MAX);
+    uint64_t difference = (uint32_t)meta ^ (1U << 8 | key->name_bytes);
+    for (uint32_t i = 0; i < words; i++) {
+        entry->name[i] = atomic_load_explicit(&copy->name[i], memory_order_relaxed);
+        difference |= entry->name[i] ^ key->name[i];
+    }
+    atomic_thread_fence(memory_order_acquire);
+    difference |= entry->sequence ^ atomic_load_explicit(&copy->sequence, memory_order_relaxed);
+    return difference == 0 && entry->sequence - 1 < COPY_BUSY - 1 &&
+           crc_words(0, &entry->sequence, ENTRY_WORDS_BEFORE_NAME + words) == meta >> 32;
+}
+
 /* [put] Writes the copy that does not count. newest: the one that does; -1: none. */
 void record_write(struct record *record, uint32_t id, struct entry *entry, int newest)
 {
