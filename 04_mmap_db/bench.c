@@ -124,6 +124,12 @@ static double median(double *values)
 
 /* ---- the tables ---- */
 
+static void fill_all(struct store *stores, int count)
+{
+    for (int i = 0; i < count; i++)
+        fill(&stores[i]);
+}
+
 enum { PUT, GET, PUT_BOTH, GET_BOTH, FIGURES };
 
 static void measure_fast(struct store *stores, int count, enum order order,
@@ -153,7 +159,7 @@ static void goal(const char *what, double reached, double wanted)
 
 static void report_fast(struct store *stores, int count, enum order order)
 {
-    double medians[BENCH_STORES][FIGURES];
+    double medians[BENCH_STORES][FIGURES] = {{0}};
     measure_fast(stores, count, order, medians);
     printf("\n%lld records %s, not synced, M/s; in brackets ours / it\n\n"
            "%-10s %16s %16s %16s %16s\n",
@@ -177,8 +183,7 @@ static void report_durable(struct store *stores, int count)
 {
     enum { TURNS = 25, PUTS_IN_A_TURN = 40 }; /* short turns: disks have moods */
     static double seconds[BENCH_STORES][BENCH_ROUNDS_MAX];
-    for (int i = 0; i < count; i++)
-        fill(&stores[i]);
+    fill_all(stores, count);
     for (int round = 0; round < rounds; round++)
         for (int turn = 0; turn < TURNS; turn++)
             for (int i = 0; i < count; i++)
@@ -221,8 +226,7 @@ int main(int argc, char **argv)
     int durable_count = stores_add_rivals(durable, 2, folder, (uint64_t)records, true);
     stores_left_out();
 
-    for (int i = 0; i < fast_count; i++)
-        fill(&fast[i]);
+    fill_all(fast, fast_count);
     report_fast(fast, fast_count, RANDOM);
     report_fast(fast, fast_count, IN_ORDER);
     if (large > 0)

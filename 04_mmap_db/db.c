@@ -293,8 +293,7 @@ static int change(struct db *db, const char *name, const double *value)
         return fail(EBADF);
     if (key_of(&key, name) == -1)
         return -1;
-    index_fetch(
-        db, &key); /* [fetch] its slot comes while the clock is read, its record with the lock */
+    index_fetch(db, &key); /* the slot comes while the clock is read, the record with the lock */
     key.time_ns = time_now_ns();
     record_fetch(db, &key);
     if (writer_lock(db) == -1)
