@@ -126,7 +126,7 @@ static double median(double *values)
 
 static void fill_all(struct store *stores, int count)
 {
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count && stores[i].open != NULL; i++)
         fill(&stores[i]);
 }
 
