@@ -157,7 +157,7 @@ static void goal(const char *what, double reached, double wanted)
            reached >= wanted ? "reached" : "missed");
 }
 
-static void report_fast(struct store *stores, int count, enum order order)
+static void report_order(struct store *stores, int count, enum order order)
 {
     double medians[BENCH_STORES][FIGURES] = {{0}};
     measure_fast(stores, count, order, medians);
@@ -177,6 +177,13 @@ static void report_fast(struct store *stores, int count, enum order order)
     goal("gets, M/s", medians[0][GET] / 1e6, 6);
     goal("puts while another process gets, M/s", medians[0][PUT_BOTH] / 1e6, 4);
     goal("gets while another process puts, M/s", medians[0][GET_BOTH] / 1e6, 6);
+}
+
+static void report_fast(struct store *stores, int count)
+{
+    fill_all(stores, count);
+    report_order(stores, count, RANDOM);
+    report_order(stores, count, IN_ORDER);
 }
 
 static void report_durable(struct store *stores, int count)
@@ -226,9 +233,7 @@ int main(int argc, char **argv)
     int durable_count = stores_add_rivals(durable, 2, folder, (uint64_t)records, true);
     stores_left_out();
 
-    fill_all(fast, fast_count);
-    report_fast(fast, fast_count, RANDOM);
-    report_fast(fast, fast_count, IN_ORDER);
+    report_fast(fast, fast_count);
     if (large > 0)
         report_large(&fast[0]);
     report_durable(durable, durable_count);
