@@ -70,7 +70,7 @@ if [ "$(uname)" != Linux ]; then
     exit
 fi
 ${CC:-cc} -O2 "$root/tests/fault.c" -o fault.so -shared -fPIC -ldl
-for lesson in countdown buffer_transfer ring_buffer; do
+for lesson in countdown buffer_transfer ring_buffer simd; do
     "${lesson}_draw"
     for half in producer consumer; do
         calls=0
