@@ -66,7 +66,7 @@ static inline void choose_folder(enum pages pages)
     if (region_folder == NULL)
         die("--pages hugetlb: no hugetlbfs of 2 MiB pages is mounted where you may write; "
             "sudo sysctl vm.nr_hugepages=16 && sudo mkdir -p /dev/hugepages && "
-            "sudo mount -t hugetlbfs -o uid=$(id -u),mode=0700 none /dev/hugepages");
+            "sudo mount -t hugetlbfs -o pagesize=2M,uid=$(id -u),mode=0700 none /dev/hugepages");
 }
 
 /* Where a person finds the object of that name. */

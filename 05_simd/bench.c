@@ -90,7 +90,12 @@ static int rows_of(enum kernel kernel, struct row *rows)
         if (kernels_select(isa) != NULL)
             rows[count++] = row_of(kernels_select(isa), kernel);
     count += rivals_of(kernel, rows + count);
-    rows[count++] = (struct row){"the machine: reading", .read = machine_read, .who = MACHINE};
+    rows[count] = (struct row){"the machine: reading", .read = machine_read_16, .who = MACHINE};
+#if defined __x86_64__
+    if (kernels_select(ISA_AVX2) != NULL)
+        rows[count].read = machine_read_32;
+#endif
+    count++;
     rows[count++] = (struct row){"the machine: copying", .change = machine_copy, .who = MACHINE};
     return count;
 }
@@ -184,6 +189,8 @@ int main(int argc, char **argv)
     copy_target = new_floats(sizes[SIZES - 1]);
     for (enum kernel kernel = 0; kernel < KERNEL_COUNT; kernel++)
         bench_kernel(kernel, floats);
+    CHECK(munmap(floats, sizes[SIZES - 1])); /* or each fork() below would copy their page tables */
+    CHECK(munmap(copy_target, sizes[SIZES - 1]));
     bench_pair();
     bench_pages();
     return fflush(stdout) == 0 ? exit_status() : 1;

@@ -293,13 +293,15 @@ static enum half process(void)
 static void report(void)
 {
     double bytes = (double)processed * BATCH_BYTES, ns = (double)(last_ns - first_ns);
+    char result[40] = "not checked";
+    if (verify != VERIFY_NONE)
+        snprintf(result, sizeof result, "%llu wrong", (unsigned long long)wrong);
     live_line_erase(&line);
     if (stop_signal == SIGPIPE)
         return;
-    print_data(
-        "processed %llu batches, %.1f GB, %.1f GB/s, %s, %s, %.1f times scalar, %llu wrong\n",
-        (unsigned long long)processed, bytes / 1e9, ns > 0 ? bytes / ns : 0, kernels->name,
-        pages_got, speeds[0] > 0 ? speeds[kernels->isa] / speeds[0] : 0, (unsigned long long)wrong);
+    print_data("processed %llu batches, %.1f GB, %.1f GB/s, %s, %s, %.1f times scalar, %s\n",
+               (unsigned long long)processed, bytes / 1e9, ns > 0 ? bytes / ns : 0, kernels->name,
+               pages_got, speeds[0] > 0 ? speeds[kernels->isa] / speeds[0] : 0, result);
     if (wrong > 0)
         die("%llu of the batches that were checked are wrong; the first is number %llu",
             (unsigned long long)wrong, (unsigned long long)first_wrong);

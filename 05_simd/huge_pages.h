@@ -78,6 +78,9 @@ static inline void pages_ask(struct region *region, enum pages pages)
                errno == EAGAIN && --tries > 0)
             sleep_until(now_ns() + NS_PER_MS);
     }
+    /* [touch] A page that is there comes into the mapping, and so into smaps, when it is first used. */
+    for (size_t at = 0; at < region->size_bytes; at += HUGE_PAGE_BYTES)
+        (void)*((const volatile char *)region->header + at);
 #else
     (void)region;
     (void)pages; /* macOS has no huge pages for this */

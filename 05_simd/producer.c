@@ -145,7 +145,7 @@ static bool adopt_ring(struct batch_ring *ring)
     uint64_t its_seed = ring->seed;
     copied_once();
     if (writer.is_damaged || !batch_ring_fits(&region, writer.mask) ||
-        writer.mask != (uint64_t)slots - 1 || its_kernel >= KERNEL_COUNT) {
+        writer.mask != (uint64_t)slots - 1 || its_kernel >= KERNEL_COUNT || its_seed > INT64_MAX) {
         char hint[HINT_BYTES];
         die("cannot use %s: it is damaged; %s", names.region, remove_hint(hint, names.region));
     }
@@ -159,7 +159,7 @@ static bool adopt_ring(struct batch_ring *ring)
             names.region, batches_left(), kernel_names[its_kernel], (unsigned long long)its_seed,
             names.option);
     kernel = (int)its_kernel;
-    seed = (long long)(its_seed & INT64_MAX);
+    seed = (long long)its_seed;
     note("the ring %s of %lld slots is there, with %llu unread batches; going on with number %llu",
          names.region, slots, batches_left(), (unsigned long long)first_number);
     return true;

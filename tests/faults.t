@@ -71,7 +71,7 @@ if [ "$(uname)" != Linux ]; then
     exit
 fi
 ${CC:-cc} -O2 "$root/tests/fault.c" -o fault.so -shared -fPIC -ldl
-for lesson in countdown buffer_transfer ring_buffer sysv; do
+for lesson in countdown buffer_transfer ring_buffer simd sysv; do
     "${lesson}_draw"
     functions=("${posix[@]}")
     [ "$lesson" != sysv ] || functions=("${system_v[@]}")

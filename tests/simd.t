@@ -120,6 +120,14 @@ ok "a batch with one wrong number is found" exits 1 "$consumer" --name "$name" -
 ok "... counted" says out ', 1 wrong$'
 ok "... and named" says err 'the first is number 3$'
 
+rm -f "/dev/shm$name"
+start_producer --slots 8
+eventually head_is 8
+end_quietly KILL "$producer_pid"
+scribble 4100 '\0001\0002\0003'
+ok "batch 0 is in the sample" exits 1 "$consumer" --name "$name" --isa scalar --timeout 1
+ok "... and scalar is once as fast as scalar" says out ', scalar, .* pages, 1\.0 times scalar, 1 wrong$'
+
 # --- one of each, early and late ---------------------------------------------------------------
 
 rm -f "/dev/shm$name"
@@ -141,6 +149,8 @@ ok "Ctrl-C ends the producer" ends "$producer_pid" 130
 ok "... which says what stays" says producer_pid.err "[0-9]+ batches stay in $name"
 ok "another kernel for what is there is refused" exits 1 "$producer" --name "$name" --kernel sum
 ok "... and says what it is for" says err "holds [0-9]+ batches for --kernel square --seed 1"
+ok "another seed is refused, too" exits 1 "$producer" --name "$name" --seed 2
+ok "... and says what the ring has" says err "holds [0-9]+ batches for --kernel square --seed 1"
 start_consumer
 ok "a next consumer processes the rest" ends "$consumer_pid" 0
 ok "... and nothing is left" nothing_is_left
@@ -219,6 +229,15 @@ damaged() { # WHAT OFFSET BYTES COMPLAINT
 }
 
 ones='\0377\0377\0377\0377\0377\0377\0377\0377'
+start_producer --slots 8
+eventually head_is 8
+end_quietly KILL "$producer_pid"
+scribble 47 '\0200'
+ok "scribbled on the seed: the producer ends" exits 1 "$producer" --name "$name"
+ok "... and says so" says err "^producer: cannot use $name: it is damaged"
+ok "... --verify none checks nothing" exits 0 "$consumer" --name "$name" --verify none --timeout 1
+ok "... and doesn't say otherwise" says out '^processed 8 batches, .* times scalar, not checked$'
+rm -f "/dev/shm$name"
 damaged "head" 128 "$ones" "$name is damaged"
 damaged "head, by one" 128 '\0011' "$name is damaged"
 damaged "tail" 256 "$ones" "$name is damaged"

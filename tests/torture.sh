@@ -18,7 +18,7 @@ hostile=0
 [ "${1:-}" != --hostile ] || { hostile=1; shift; }
 rounds=${1:-1000}
 seed=${2:-$((RANDOM * 32768 + RANDOM))}
-read -r -a lessons <<<"${3:-countdown buffer_transfer ring_buffer mmap_db sysv}"
+read -r -a lessons <<<"${3:-countdown buffer_transfer ring_buffer mmap_db simd sysv}"
 campaign=$name
 declare -A played killed suspended stopped scribbled hangs losses leaks
 trap end_campaign EXIT

@@ -192,6 +192,47 @@ mmap_db_objects() {
     echo "--spare 384 512 $work/torture.dat"
 }
 
+# --- 05_simd ---------------------------------------------------------------------------------
+
+# What is asked for of a ring that is there: nothing. It keeps its size, its kernel and its seed.
+simd_draw() {
+    local kernels=(square sum sigmoid)
+    simd_batches=$((RANDOM % 300 * 100))
+    simd_isa=scalar
+    [ $((RANDOM % 2)) = 0 ] || simd_isa=auto
+    simd_ring=(--kernel "${kernels[RANDOM % 3]}" --slots $((2 << RANDOM % 8)) --seed "$RANDOM")
+    [ ! -e "/dev/shm$name" ] || simd_ring=()
+}
+simd_producer() {
+    command=("$root/05_simd/producer" --name "$name" "${timeout[@]}" --batches "$simd_batches" ${simd_ring[@]+"${simd_ring[@]}"})
+}
+simd_consumer() {
+    command=("$root/05_simd/consumer" --name "$name" "${timeout[@]}" --isa "$simd_isa" --verify all)
+}
+# No batch is wrong: half-processed, or processed twice. And unless a consumer was killed, which can't say what
+# it had processed: what producers know to be processed is what consumers have processed.
+simd_arrived() {
+    local label done=0 known=0 count
+    for label in $(all_of consumer); do
+        ! grep -qE 'are wrong|is damaged' "$label.err" || return 1
+        count=$(sed -n 's/^processed \([0-9]*\) batches, .* 0 wrong$/\1/p' "$label.out")
+        [[ ${sent_to[$label]} != *KILL* ]] || continue
+        [ -n "$count" ] || [ "${status_of[$label]}" = 1 ] || return 1
+        done=$((done + ${count:-0}))
+    done
+    for label in $(all_of producer); do
+        ! grep -q 'is damaged' "$label.err" || return 1
+        [ "${status_of[$label]}" != 0 ] || known=$((known + simd_batches))
+    done
+    [ "$done" -ge "$known" ] || [[ "${sent_to[*]}" == *KILL* ]]
+}
+simd_nothing_is_left() {
+    nothing_is_left
+}
+simd_objects() {
+    echo "/dev/shm$name"
+}
+
 # --- 07_sysv ---------------------------------------------------------------------------------
 
 . "$root/tests/sysv_objects.sh"
