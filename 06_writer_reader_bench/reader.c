@@ -145,6 +145,7 @@ static int do_run(const struct order *order, struct answer *answer)
                        .count = order->count,
                        .batch = order->batch,
                        .check = checked,
+                       .is_paced = order->is_shown == 0,
                        .is_shown = order->is_shown != 0 && !quiet};
     int done = run_as_reader(&run);
     if (order->test != TEST_COPIES) {

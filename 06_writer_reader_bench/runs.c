@@ -199,31 +199,38 @@ static int reader_copies(struct run *run)
 
 /* ---- handover: written, read, released ---- */
 
+/* A message, and a flag back. */
 static int writer_handover(struct run *run)
 {
     char *out = run->buffers->out;
     if (await_flag(run, &run->shared->is_ready, 1) == -1)
         return -1;
+    add_cost(&run->cost, -1);
     for (uint64_t i = 0; i < run->count; i++) {
         memset(out, letter_of(i), run->bytes);
+        if (run->is_paced && await_flag(run, &run->shared->is_ready, i + 1) == -1)
+            return -1;
         int64_t start = now_ns();
         if (stopped() == -1 || link_send(run->link, out, run->bytes) == -1 ||
             lane_drain(&run->link->to_reader) == -1)
             return -1;
         histogram_add(&run->durations, duration_since(start));
     }
+    add_cost(&run->cost, +1);
     return 0;
 }
 
 /* [print] A reader that prints is not waiting for the next message yet. */
 static int reader_handover(struct run *run)
 {
-    raise_flag(&run->shared->is_ready, 1);
+    add_cost(&run->cost, -1);
     for (uint64_t i = 0; i < run->count; i++) {
+        raise_flag(&run->shared->is_ready, i + 1);
         if (stopped() == -1 || link_receive(run->link, run->buffers->in, run->bytes) == -1)
             return -1;
         check(run, run->buffers->in, i);
     }
+    add_cost(&run->cost, +1);
     return 0;
 }
 

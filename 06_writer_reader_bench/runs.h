@@ -22,7 +22,8 @@ struct run {
     uint32_t test;
     uint64_t bytes, count, batch; /* as in struct order */
     enum check check;
-    bool is_shown;
+    bool is_shown; /* the reader: prints each message */
+    bool is_paced; /* a handover: the clock starts when the reader has checked the last message */
 
     struct histogram durations; /* the writer: of each message, or of each round trip */
     uint64_t timed_ns;          /* the writer: of all */
