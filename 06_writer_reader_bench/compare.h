@@ -118,13 +118,13 @@ static inline size_t each_row(struct pair *pair, const struct plan *plan, size_t
     return rows;
 }
 
-static inline void compare(struct pair *pair, const struct plan *plan)
+static inline void compare(struct pair *pair, const struct plan *plan, FILE *csv)
 {
     uint64_t clock_ns = clock_cost_ns();
     each_row(pair, plan, each_row(pair, plan, 0));
     show_progress(NULL, 0, 0);
+    write_csv(csv, plan->csv_path);
     print_tables(pair, clock_ns);
-    close_csv(plan->csv_path);
 }
 
 #endif

@@ -14,7 +14,6 @@
 #define STREAM_FRAGMENT_BYTES ((size_t)512 << 10)
 #define STREAM_RING_BYTES (2 * MIB)
 #define LATENCY_FRAGMENT_BYTES ((size_t)64 << 10)
-#define SHORT_LINE_BYTES 64    /* a cache line of most processors */
 #define FETCHED_BYTES_MAX 4096 /* more wouldn't stay in the nearest cache */
 #define STREAM_SLOTS_MAX 1024  /* of small messages */
 #define LATENCY_SLOTS_MAX 8    /* few: so that they stay in the nearest cache */

@@ -18,7 +18,6 @@ struct result {
 
 static struct result results[RESULTS_MAX];
 static size_t result_count;
-static FILE *csv;
 
 /* What a row is called, like "shm spin". */
 static inline const char *row_name(const struct row *row)
@@ -58,20 +57,6 @@ static inline void leave_out(const struct row *row, int problem)
     snprintf(last, sizeof last, "%s", row_name(row));
 }
 
-static inline void write_csv(const struct result *result, const char *name)
-{
-    static const char *const tests[] = {"latency", "throughput", "limit", "handover"};
-    const char *wait = strchr(name, ' ');
-    if (csv == NULL)
-        return;
-    fprintf(csv, "%s,%.*s,%s,%llu,%llu,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.1f,%.0f,%.3f,%.1f,%.1f\n",
-            tests[result->test], (int)strcspn(name, " "), name, wait != NULL ? wait + 1 : "",
-            (unsigned long long)result->bytes, (unsigned long long)result->count, result->min_us,
-            result->mean_us, result->p50_us, result->p99_us, result->p999_us, result->max_us,
-            result->mb_per_s, result->messages_per_s, result->cpu_s, result->bounce_ns[0],
-            result->bounce_ns[1]);
-}
-
 static inline void note_result(const struct row *row)
 {
     const struct histogram *durations = &row->run.durations;
@@ -95,7 +80,6 @@ static inline void note_result(const struct row *row)
         .cpu_s = cpu_ns / (double)row->count / 1e3,
         .bounce_ns = {row->bounce_ns[0], row->bounce_ns[1]},
     };
-    write_csv(&result, row_name(row));
     if (result_count < RESULTS_MAX)
         results[result_count++] = result;
 }
@@ -133,22 +117,41 @@ static inline double best_figure(uint32_t test, const struct transport *transpor
 
 /* ---- for other programs ---- */
 
-static inline void open_csv(const char *path)
+static inline void write_csv_row(FILE *csv, const struct result *result)
 {
-    if (path == NULL)
-        return;
-    csv = fopen(path, "we");
-    if (csv == NULL)
-        die("cannot create %s: %s", path, strerror(errno));
-    fprintf(csv, "test,transport,sync,bytes,messages,min_us,mean_us,p50_us,p99_us,p999_us,max_us,"
-                 "mb_per_s,messages_per_s,cpu_s_per_million,flag_before_ns,flag_after_ns\n");
+    static const char *const tests[] = {"latency", "throughput", "limit", "handover"};
+    const char *name = result_name(result), *wait = strchr(name, ' ');
+    fprintf(csv, "%s,%.*s,%s,%llu,%llu,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.1f,%.0f,%.3f,%.1f,%.1f\n",
+            tests[result->test], (int)strcspn(name, " "), name, wait != NULL ? wait + 1 : "",
+            (unsigned long long)result->bytes, (unsigned long long)result->count, result->min_us,
+            result->mean_us, result->p50_us, result->p99_us, result->p999_us, result->max_us,
+            result->mb_per_s, result->messages_per_s, result->cpu_s, result->bounce_ns[0],
+            result->bounce_ns[1]);
 }
 
-static inline void close_csv(const char *path)
+/* Can it be written? That is found out before the measuring, which takes minutes; what it holds is lost
+ * only when there is something to take its place. */
+static inline FILE *open_csv(const char *path)
 {
-    if (csv != NULL && (ferror(csv) != 0 || fclose(csv) != 0))
+    FILE *csv = path != NULL ? fopen(path, "ae") : NULL;
+    if (path != NULL && csv == NULL)
+        die("cannot create %s: %s", path, strerror(errno));
+    return csv;
+}
+
+static inline void write_csv(FILE *csv, const char *path)
+{
+    if (csv == NULL)
+        return;
+    if (ftruncate(fileno(csv), 0) == -1 && errno != EINVAL) /* EINVAL: a pipe, or /dev/stdout */
         die("cannot write %s: %s", path, strerror(errno));
-    csv = NULL;
+    fprintf(csv, "test,transport,sync,bytes,messages,min_us,mean_us,p50_us,p99_us,p999_us,max_us,"
+                 "mb_per_s,messages_per_s,cpu_s_per_million,flag_before_ns,flag_after_ns\n");
+    for (size_t i = 0; i < result_count; i++)
+        write_csv_row(csv, &results[i]);
+    bool is_written = ferror(csv) == 0;
+    if (fclose(csv) != 0 || !is_written)
+        die("cannot write %s: %s", path, strerror(errno));
 }
 
 #endif

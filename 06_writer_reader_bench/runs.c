@@ -4,13 +4,18 @@
 
 static uint64_t clock_ns; /* what clock_cost_ns() found */
 
+/* The fastest of many rounds: a round that was interrupted would make short messages take no time. */
 uint64_t clock_cost_ns(void)
 {
-    enum { READINGS = 100000 };
-    int64_t start = now_ns(), now = start;
-    for (int i = 0; i < READINGS; i++)
-        now = now_ns();
-    clock_ns = (uint64_t)(now - start) / READINGS;
+    enum { ROUNDS = 100, READINGS = 1000 };
+    clock_ns = UINT64_MAX;
+    for (int round = 0; round < ROUNDS; round++) {
+        int64_t start = now_ns(), now = start;
+        for (int i = 0; i < READINGS; i++)
+            now = now_ns();
+        uint64_t ns = (uint64_t)(now - start) / READINGS;
+        clock_ns = ns < clock_ns ? ns : clock_ns;
+    }
     return clock_ns;
 }
 

@@ -123,8 +123,8 @@ int main(int argc, char **argv)
     if (mode == NULL)
         return show_menu(&pair);
     check_sizes(&plan, message_max(&pair));
-    open_csv(plan.csv_path);
+    FILE *csv = open_csv(plan.csv_path);
     await_reader(&pair);
-    compare(&pair, &plan);
+    compare(&pair, &plan, csv);
     return exit_status();
 }
