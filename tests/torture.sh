@@ -18,7 +18,7 @@ hostile=0
 [ "${1:-}" != --hostile ] || { hostile=1; shift; }
 rounds=${1:-1000}
 seed=${2:-$((RANDOM * 32768 + RANDOM))}
-read -r -a lessons <<<"${3:-countdown buffer_transfer ring_buffer}"
+read -r -a lessons <<<"${3:-countdown buffer_transfer ring_buffer writer_reader_bench}"
 campaign=$name
 declare -A played killed suspended stopped scribbled hangs losses leaks
 trap end_campaign EXIT
@@ -33,6 +33,13 @@ launch() {
     start "$label" "${command[@]}"
     launched+=("$label")
     sent_to[$label]=''
+}
+
+# What a lesson calls its halves, the one that makes the region first; producer and consumer if it doesn't say.
+name_halves() {
+    local -n named=${lesson}_halves
+    halves=("${named[@]}")
+    [ ${#halves[@]} = 2 ] || halves=(producer consumer)
 }
 
 # One of that half that lives; its label in "$found".
@@ -142,12 +149,13 @@ every_ending_is_explained() {
 clean_run() {
     local half
     launched=()
-    launch producer
+    name_halves
+    launch "${halves[0]}"
     producer_is_ready() {
         is_waiting "${launched[0]}" || is_gone "${!launched[0]}"
     }
     eventually producer_is_ready
-    launch consumer
+    launch "${halves[1]}"
     every_ending_is_explained || return 1
     for half in "${launched[@]}"; do
         [ "${status_of[$half]}" = 0 ] || { wrong loss "clean run: $half ends with ${status_of[$half]}"; return 1; }
@@ -159,8 +167,8 @@ clean_run() {
 play_round() { # SEED
     RANDOM=$1
     lesson=${lessons[RANDOM % ${#lessons[@]}]}
-    halves=(producer consumer)
-    [ $((RANDOM % 2)) = 0 ] || halves=(consumer producer)
+    name_halves
+    [ $((RANDOM % 2)) = 0 ] || halves=("${halves[1]}" "${halves[0]}")
     launched=()
     events=''
     problem=''

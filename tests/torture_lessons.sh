@@ -118,3 +118,55 @@ ring_buffer_nothing_is_left() {
 ring_buffer_objects() {
     echo "/dev/shm$name"
 }
+
+# --- 06_writer_reader_bench ------------------------------------------------------------------
+
+writer_reader_bench_halves=(writer reader)
+writer_reader_bench_ways=('shm spin' 'shm hybrid' 'shm sem' 'shm futex' 'mmap spin' 'mmap sem' 'sysv futex' pipe fifo unix tcp mq
+    'shm cond' 'mmap cond')
+
+writer_reader_bench_draw() {
+    local tests=(latency throughput) transport wait
+    local ways=${#writer_reader_bench_ways[@]}
+    [ "${hostile:-0}" = 0 ] || ways=$((ways - 2)) # who scribbles on a mutex can lock up whoever locks it
+    read -r transport wait <<<"${writer_reader_bench_ways[RANDOM % ways]}"
+    way=(--transport "$transport")
+    [ -z "$wait" ] || way+=(--sync "$wait")
+    count=$((RANDOM % 3000))
+    count=$((count + 1))
+    way=("${tests[RANDOM % 2]}" "${way[@]}" --size $((RANDOM % 100 + 1)),$((RANDOM * 10 + 1)) --count "$count" --warmup 0)
+}
+writer_reader_bench_writer() {
+    command=("$root/06_writer_reader_bench/writer" "${way[@]}" --name "$name" "${timeout[@]}")
+}
+writer_reader_bench_reader() {
+    command=("$root/06_writer_reader_bench/reader" --quiet --name "$name" "${timeout[@]}")
+}
+# Nobody got a wrong byte; and when a writer says that all has arrived, a reader has got as much.
+writer_reader_bench_arrived() {
+    local label most=0
+    for label in $(all_of reader); do
+        ! grep '^reader: received' "$label.err" | grep -qv ' every byte checked: 0 wrong;' || return 1
+        most=$(awk -v most="$most" '/^reader: received/ { if ($3 > most) most = $3 } END { print most }' "$label.err")
+    done
+    for label in $(all_of writer); do
+        [ "${status_of[$label]}" != 0 ] || [ "$most" -ge $((2 * count)) ] || a_reader_was_killed || return 1
+    done
+}
+a_reader_was_killed() { # after its last answer, before it could say what it got
+    local label
+    for label in $(all_of reader); do
+        [ "${status_of[$label]}" != 137 ] || return 0
+    done
+    return 1
+}
+writer_reader_bench_nothing_is_left() {
+    local label
+    for label in $(all_of writer); do
+        ! find /tmp /dev/shm -maxdepth 1 -name "*myshm-${!label}-*" | grep . || return 1
+    done
+    nothing_is_left
+}
+writer_reader_bench_objects() {
+    echo "/dev/shm$name"
+}
