@@ -148,7 +148,8 @@ static inline void print_notes(const struct pair *pair)
         "One way is half of p50. CPU s/M: seconds of processor time, user and system, of both\n"
         "halves, for a million messages. The flag: what one bare flag took one way, before and\n"
         "after the row; ! where that changed by more than a quarter: the machine did, too.\n"
-        "copies, the limit: both halves copy the same bytes at once, and wait for nothing.\n\n");
+        "handover: a message through shm, and only a flag back. copies, the limit: both halves\n"
+        "copy the same bytes at once, and wait for nothing.\n\n");
 }
 
 /* ---- all of it ---- */

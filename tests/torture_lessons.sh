@@ -134,7 +134,7 @@ writer_reader_bench_draw() {
     [ -z "$wait" ] || way+=(--sync "$wait")
     count=$((RANDOM % 3000))
     count=$((count + 1))
-    way=("${tests[RANDOM % 2]}" "${way[@]}" --size $((RANDOM % 100 + 1)),$((RANDOM * 10 + 1)) --count "$count" --warmup 0)
+    way=("${tests[RANDOM % 2]}" "${way[@]}" --size "$((RANDOM % 100 + 1)),$((RANDOM * 10 + 1))" --count "$count" --warmup 0)
 }
 writer_reader_bench_writer() {
     command=("$root/06_writer_reader_bench/writer" "${way[@]}" --name "$name" "${timeout[@]}")

@@ -18,7 +18,17 @@ held_up() {
     dd if=/dev/zero of=full bs=4096 count=16 oflag=nonblock 2>/dev/null
     start r sh -c 'exec "$@" >full' sh "$reader" --name "$name" --quiet
     start w "$writer" latency --name "$name" --size 8 --count 10 --warmup 0 "$@"
-    eventually has_names
+    eventually is_made
+}
+
+# tcp has a port and no names.
+is_made() {
+    has_names || [ "$(port)" -gt 0 ]
+}
+
+# In the writer's order for the reader.
+port() {
+    words 196 1 "/dev/shm$name"
 }
 
 # The reader may go on.
@@ -61,6 +71,33 @@ writer_stops() { # OPTION ...
     ends "$r" 0
 }
 
+# Once both have met, there are no names: nobody is needed to remove them.
+both_die_later() { # OPTION ...
+    start r "$reader" --name "$name" --quiet
+    start w "$writer" throughput --name "$name" --size 8 --count 100000000 "$@"
+    eventually grep -q receiver r.out && eventually has_no_place || return 1
+    kill -9 "$w" "$r"
+    ends "$w" 137 && ends "$r" 137 && [ -z "$(names_of "$w")" ] && rm "/dev/shm$name"
+}
+
+# The flags have been bounced, or messages flow: words that are 0 as long as nothing was run.
+has_no_place() {
+    [ "$(words 640 1 "/dev/shm$name")" != 0 ] && [ "$(words 32 1 "/dev/shm$name")" = 0 ]
+}
+
+# It is the first one in the queue.
+stranger_comes() {
+    local fd
+    held_up --transport tcp || return 1
+    exec {fd}<>"/dev/tcp/127.0.0.1/$(port)"
+    echo 12345678 >&"$fd"
+    let_go
+    ends "$w" 0 && ends "$r" 0 && says r.err 'received 10 messages, every byte checked: 0 wrong'
+    local status=$?
+    exec {fd}>&-
+    return "$status"
+}
+
 for way in 'shm sem' 'mmap spin' 'sysv spin' pipe fifo unix mq; do
     read -r transport wait <<<"$way"
     options=(--transport "$transport")
@@ -76,5 +113,8 @@ for way in 'shm sem' 'mmap spin' 'sysv spin' pipe fifo unix mq; do
     ok "$way: the writer is killed: the reader removes what it made" writer_dies "${options[@]}"
     ok "$way: the reader is killed: the writer does" reader_dies "${options[@]}"
     ok "$way: both are: the next writer does" both_die "${options[@]}"
+    ok "$way: both are, in a test: no names are left" both_die_later "${options[@]}"
     ok "$way: Ctrl-C on the writer: it does itself" writer_stops "${options[@]}"
 done
+ok 'tcp: a stranger who connects first is turned away' stranger_comes
+ok 'nothing is left' nothing_is_left
