@@ -16,8 +16,8 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0:detect_leaks=0
 
 # Both halves, one of them with a fault: may not hang, must say why it ended.
 with_fault() { # HALF FUNCTION N
-    local other=consumer faulty_status=0
-    [ "$1" = producer ] || other=producer
+    local other=${halves[1]} faulty_status=0
+    [ "$1" = "${halves[0]}" ] || other=${halves[0]}
     rm -f mark
     launched=()
     "${lesson}_$other" "$other"
@@ -51,7 +51,7 @@ each_call_of() { # HALF FUNCTION
 }
 
 works_again() {
-    launched=(producer consumer)
+    launched=("${halves[@]}")
     declare -gA status_of=()
     local half
     for half in "${launched[@]}"; do
@@ -70,9 +70,14 @@ if [ "$(uname)" != Linux ]; then
     exit
 fi
 ${CC:-cc} -O2 "$root/tests/fault.c" -o fault.so -shared -fPIC -ldl
-for lesson in countdown buffer_transfer ring_buffer; do
+writer_reader_bench_draw() { # what calls most of these
+    way=(latency --transport "mmap,pipe" --sync sem --size 64 --count 20 --warmup 0)
+}
+for lesson in countdown buffer_transfer ring_buffer writer_reader_bench; do
     "${lesson}_draw"
-    for half in producer consumer; do
+    halves=(producer consumer)
+    [ "$lesson" != writer_reader_bench ] || halves=("${writer_reader_bench_halves[@]}")
+    for half in "${halves[@]}"; do
         calls=0
         for function in "${functions[@]}"; do
             ok "$lesson: a failing $function in the $half is reported" each_call_of "$half" "$function"
