@@ -28,7 +28,7 @@ mmap_db_demo     := "04_mmap_db/reader --file $(OWN_FILE) watch --count 5" "04_m
 mmap_db_benches  := 04_mmap_db/bench
 
 writer_reader_bench_programs := 06_writer_reader_bench/writer 06_writer_reader_bench/reader
-writer_reader_bench_parts    := $(addprefix 06_writer_reader_bench/,runs.c lane.c wait.c memory.c stream.c) \
+writer_reader_bench_parts    := $(addprefix 06_writer_reader_bench/,runs.c gauge.c lane.c wait.c memory.c stream.c) \
 	$(wildcard 06_writer_reader_bench/transport*.c)
 writer_reader_bench_demo     := "06_writer_reader_bench/writer latency --transport shm,pipe,unix --sync spin,sem --size 1024 --count 2000 $(OWN_NAME)" "06_writer_reader_bench/reader $(OWN_NAME)"
 

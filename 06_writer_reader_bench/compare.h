@@ -5,7 +5,7 @@
 #include "plan.h"
 #include "table.h"
 
-enum { ROW_MS = 250, WARMUP_MS = 20, MESSAGES_MIN = 10, LIMIT_BYTES_MIN = 64 << 10 };
+enum { ROW_MS = 200, WARMUP_MS = 20, MESSAGES_MIN = 10, LIMIT_BYTES_MIN = 64 << 10 };
 
 /* Waits till a reader has joined. */
 static inline void await_reader(struct pair *pair)
