@@ -29,6 +29,8 @@ with_fault() { # HALF FUNCTION N
     eventually has_ended_or_waits "$other"
     kill -INT "${!other}" 2>/dev/null
     eventually is_gone "${!other}" || { echo "#   the $other hangs"; return 1; }
+    # Lesson 06's semaphores: their names hold the writer's pid, so that no later run can remove them.
+    [ "$2" != sem_unlink ] || rm -f "/dev/shm/sem.myshm-${writer:-0}-"*
     [ "$faulty_status" = 0 ] && return
     [ -e mark ] || return 0 # it ended before that call: the last run
     if [ "$faulty_status" != 1 ] || ! tail -n 1 "$1.err" | grep -q "^$1: .*$reason"; then
