@@ -35,7 +35,7 @@ simd_live     := 1
 simd_benches  := 05_simd/bench
 
 writer_reader_bench_programs := 06_writer_reader_bench/writer 06_writer_reader_bench/reader
-writer_reader_bench_parts    := $(addprefix 06_writer_reader_bench/,runs.c lane.c wait.c memory.c stream.c) \
+writer_reader_bench_parts    := $(addprefix 06_writer_reader_bench/,runs.c gauge.c lane.c wait.c memory.c stream.c) \
 	$(wildcard 06_writer_reader_bench/transport*.c)
 writer_reader_bench_demo     := "06_writer_reader_bench/writer latency --transport shm,pipe,unix --sync spin,sem --size 1024 --count 2000 $(OWN_NAME)" "06_writer_reader_bench/reader $(OWN_NAME)"
 
@@ -170,7 +170,7 @@ pitfall-%: ## pitfall-NAME: one of them
 	@pitfalls/$*
 
 test: all $(PITFALLS) $(UNIT_TESTS) $(HOOKED) ## every test (TAP, run by prove)
-	@prove --jobs 8 --failures --comments --exec '' tests/*.t
+	@prove --jobs 8 --timer --failures --comments --exec '' tests/*.t
 
 torture: all tests/scribble ## ROUNDS=1000 SEED=N: every lesson, killed and stopped at random moments
 	@tests/torture.sh $(or $(ROUNDS),1000) "$(SEED)" $(LESSON)

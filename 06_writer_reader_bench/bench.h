@@ -13,6 +13,7 @@
 #include "format.h"
 
 #define LINE_BYTES 128 /* Apple's line; x86 fetches pairs of 64 */
+#define SHORT_LINE_BYTES 64
 #define MIB ((size_t)1 << 20)
 
 #define REGION_BYTES (110 * MIB)

@@ -5,7 +5,7 @@
 #include "plan.h"
 #include "table.h"
 
-enum { ROW_MS = 400, WARMUP_MS = 20, MESSAGES_MIN = 10, LIMIT_BYTES_MIN = 64 << 10 };
+enum { ROW_MS = 200, WARMUP_MS = 20, MESSAGES_MIN = 10, LIMIT_BYTES_MIN = 64 << 10 };
 
 /* Waits till a reader has joined. */
 static inline void await_reader(struct pair *pair)
@@ -90,7 +90,8 @@ static inline void next_row(struct pair *pair, const struct plan *plan, struct r
     measure_row(pair, plan, &row);
 }
 
-/* The rows of one test and one size; in a stream the limit stands before them. */
+/* The rows of one test and one size; in a stream the limit stands before them; after
+ * the round trips there are messages that only a flag answers. */
 static inline void each_way(struct pair *pair, const struct plan *plan, uint32_t test,
                             uint64_t bytes, size_t *rows, size_t all)
 {
@@ -102,6 +103,8 @@ static inline void each_way(struct pair *pair, const struct plan *plan, uint32_t
             if (plan->transports[transport] && takes_wait(plan, transport, wait))
                 next_row(pair, plan, row, rows, all);
         }
+    if (test == TEST_LATENCY && plan->transports[0] && plan->waits[WAIT_SPIN])
+        next_row(pair, plan, (struct row){.test = TEST_HANDOVER, .bytes = bytes}, rows, all);
 }
 
 /* Returns how many rows there are. all: 0 to count them only. */
@@ -115,13 +118,13 @@ static inline size_t each_row(struct pair *pair, const struct plan *plan, size_t
     return rows;
 }
 
-static inline void compare(struct pair *pair, const struct plan *plan)
+static inline void compare(struct pair *pair, const struct plan *plan, FILE *csv)
 {
     uint64_t clock_ns = clock_cost_ns();
     each_row(pair, plan, each_row(pair, plan, 0));
     show_progress(NULL, 0, 0);
+    write_csv(csv, plan->csv_path);
     print_tables(pair, clock_ns);
-    close_csv(plan->csv_path);
 }
 
 #endif

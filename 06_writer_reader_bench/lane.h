@@ -11,11 +11,12 @@
 #include "wait.h"
 
 /* Measured, not guessed: see the README. */
-#define STREAM_FRAGMENT_BYTES (1 * MIB)
+#define STREAM_FRAGMENT_BYTES ((size_t)512 << 10)
 #define STREAM_RING_BYTES (2 * MIB)
 #define LATENCY_FRAGMENT_BYTES ((size_t)64 << 10)
-#define STREAM_SLOTS_MAX 1024 /* of small messages */
-#define LATENCY_SLOTS_MAX 32  /* few: so that they stay in the nearest cache */
+#define FETCHED_BYTES_MAX 4096 /* more wouldn't stay in the nearest cache */
+#define STREAM_SLOTS_MAX 1024  /* of small messages */
+#define LATENCY_SLOTS_MAX 8    /* few: so that they stay in the nearest cache */
 
 struct slot {
     uint64_t size;          /* bytes of the message that lie in this slot */
@@ -40,8 +41,9 @@ struct lane {
     struct waiter ready, released;
     size_t fragment_bytes, stride_bytes;
     uint32_t slots;
-    uint32_t number;     /* of the last slot sent or received */
-    uint32_t given_back; /* the sender's copy of released: looked at only when it has run out */
+    size_t fetched_bytes; /* how much of the next slot the sender fetches in advance */
+    uint32_t number;      /* of the last slot sent or received */
+    uint32_t given_back;  /* the sender's copy of released: looked at only when it has run out */
 };
 
 /* The largest message that lies in a lane of that many bytes as a whole. */

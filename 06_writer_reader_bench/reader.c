@@ -1,7 +1,7 @@
 /* reader.c - receives what the writer sends, in whatever way the writer says, and checks every byte
  *
  * Partner: writer.c.  Agreement between the two: bench.h.
- * Build:   cc reader.c runs.c transport*.c stream.c memory.c lane.c wait.c -o reader -O2 -pthread -lrt
+ * Build:   cc reader.c runs.c gauge.c transport*.c stream.c memory.c lane.c wait.c -o reader -O2 -pthread -lrt
  * Run:     ./reader             and in another terminal     ./writer
  * Look first at main() and at follow_orders(); then at runs.c, where the halves of each test stand side by side.
  */
@@ -145,6 +145,7 @@ static int do_run(const struct order *order, struct answer *answer)
                        .count = order->count,
                        .batch = order->batch,
                        .check = checked,
+                       .is_paced = order->is_shown == 0,
                        .is_shown = order->is_shown != 0 && !quiet};
     int done = run_as_reader(&run);
     if (order->test != TEST_COPIES) {

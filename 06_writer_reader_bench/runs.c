@@ -2,25 +2,6 @@
 #define _GNU_SOURCE
 #include "runs.h"
 
-static uint64_t clock_ns; /* what clock_cost_ns() found */
-
-uint64_t clock_cost_ns(void)
-{
-    enum { READINGS = 100000 };
-    int64_t start = now_ns(), now = start;
-    for (int i = 0; i < READINGS; i++)
-        now = now_ns();
-    clock_ns = (uint64_t)(now - start) / READINGS;
-    return clock_ns;
-}
-
-/* The time since then, without that of reading the clock. */
-static uint64_t duration_since(int64_t start)
-{
-    uint64_t ns = (uint64_t)(now_ns() - start);
-    return ns > clock_ns ? ns - clock_ns : 0;
-}
-
 /* [check] Is the message what it has to be? */
 static void check(struct run *run, const char *data, uint64_t message)
 {
@@ -35,12 +16,6 @@ static void check(struct run *run, const char *data, uint64_t message)
     if (run->is_shown)
         print_data("Received %llu bytes. First char: %c\n", (unsigned long long)run->bytes,
                    data[0]);
-}
-
-static void raise_flag(_Atomic uint32_t *flag, uint64_t value)
-{
-    /* release: pairs with the acquire in has_reached() */
-    atomic_store_explicit(flag, (uint32_t)value, memory_order_release);
 }
 
 static int await_flag(struct run *run, _Atomic uint32_t *flag, uint64_t value)
@@ -199,31 +174,38 @@ static int reader_copies(struct run *run)
 
 /* ---- handover: written, read, released ---- */
 
+/* A message, and a flag back. */
 static int writer_handover(struct run *run)
 {
     char *out = run->buffers->out;
     if (await_flag(run, &run->shared->is_ready, 1) == -1)
         return -1;
+    add_cost(&run->cost, -1);
     for (uint64_t i = 0; i < run->count; i++) {
         memset(out, letter_of(i), run->bytes);
+        if (run->is_paced && await_flag(run, &run->shared->is_ready, i + 1) == -1)
+            return -1;
         int64_t start = now_ns();
         if (stopped() == -1 || link_send(run->link, out, run->bytes) == -1 ||
             lane_drain(&run->link->to_reader) == -1)
             return -1;
         histogram_add(&run->durations, duration_since(start));
     }
+    add_cost(&run->cost, +1);
     return 0;
 }
 
 /* [print] A reader that prints is not waiting for the next message yet. */
 static int reader_handover(struct run *run)
 {
-    raise_flag(&run->shared->is_ready, 1);
+    add_cost(&run->cost, -1);
     for (uint64_t i = 0; i < run->count; i++) {
+        raise_flag(&run->shared->is_ready, i + 1);
         if (stopped() == -1 || link_receive(run->link, run->buffers->in, run->bytes) == -1)
             return -1;
         check(run, run->buffers->in, i);
     }
+    add_cost(&run->cost, +1);
     return 0;
 }
 
@@ -248,51 +230,4 @@ int run_as_writer(struct run *run)
 int run_as_reader(struct run *run)
 {
     return halves[run->test][1](run);
-}
-
-/* ---- the bare flag ---- */
-
-/* Nanoseconds one way, or -1. */
-static double bounce_round(struct shared *shared, struct watch *watch, uint32_t first)
-{
-    int64_t start = now_ns();
-    for (uint32_t i = first; i < first + BOUNCES; i++) {
-        raise_flag(&shared->to_reader, i);
-        if (wait_spin_until(watch, &shared->to_writer, i) == -1)
-            return -1;
-    }
-    return (double)(now_ns() - start) / BOUNCES / 2;
-}
-
-int bounce_as_writer(struct shared *shared, struct watch *watch, double *one_way_ns)
-{
-    double rounds[BOUNCE_ROUNDS];
-    uint32_t count = 0;
-    if (wait_spin_until(watch, &shared->is_ready, 1) == -1)
-        return -1;
-    int64_t end = deadline_after_ms(BOUNCE_MS); /* a busy machine takes its time */
-    while (count < BOUNCE_ROUNDS && (count == 0 || !deadline_passed(end))) {
-        double ns = bounce_round(shared, watch, count * BOUNCES + 1);
-        if (ns < 0)
-            return -1;
-        uint32_t place = count++; /* kept in order */
-        for (; place > 0 && rounds[place - 1] > ns; place--)
-            rounds[place] = rounds[place - 1];
-        rounds[place] = ns;
-    }
-    raise_flag(&shared->to_reader, BOUNCE_END);
-    *one_way_ns = rounds[count / 2];
-    return 0;
-}
-
-int bounce_as_reader(struct shared *shared, struct watch *watch)
-{
-    raise_flag(&shared->is_ready, 1);
-    for (uint32_t i = 1;; i++) {
-        if (wait_spin_until(watch, &shared->to_reader, i) == -1)
-            return -1;
-        if (atomic_load_explicit(&shared->to_reader, memory_order_relaxed) == BOUNCE_END)
-            return 0;
-        raise_flag(&shared->to_writer, i);
-    }
 }

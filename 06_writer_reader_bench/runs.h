@@ -22,7 +22,8 @@ struct run {
     uint32_t test;
     uint64_t bytes, count, batch; /* as in struct order */
     enum check check;
-    bool is_shown;
+    bool is_shown; /* the reader: prints each message */
+    bool is_paced; /* a handover: the clock starts when the reader has checked the last message */
 
     struct histogram durations; /* the writer: of each message, or of each round trip */
     uint64_t timed_ns;          /* the writer: of all */
@@ -30,11 +31,20 @@ struct run {
     struct cost cost;
 };
 
+static inline void raise_flag(_Atomic uint32_t *flag, uint64_t value)
+{
+    /* release: pairs with the acquire in has_reached() */
+    atomic_store_explicit(flag, (uint32_t)value, memory_order_release);
+}
+
 /* Flags in a round, and how many rounds there are at most; the last flag ends them. */
 enum { BOUNCES = 500, BOUNCE_ROUNDS = 25, BOUNCE_MS = 10, BOUNCE_END = INT32_MAX };
 
 /* What one reading of the clock takes; every duration contains it once. */
 uint64_t clock_cost_ns(void);
+
+/* Nanoseconds since then, without what reading the clock takes. */
+uint64_t duration_since(int64_t start);
 
 /* A half's part in a run, for both: 0, or -1 with errno as link_send(). */
 int run_as_writer(struct run *run);

@@ -15,7 +15,9 @@ enum { SPINS_PER_LOOK = 4096 };
 /* ---- spin ---- */
 
 /* [spin] The fastest way to notice, at the price of a processor. Even a spinner lets others have the
- * processor now and then: on a machine with one, the other half could not run otherwise. */
+ * processor now and then: on a machine with one, the other half could not run otherwise.
+ * [neighbour] The line behind the word's is where a message begins: it comes along with the word, and
+ * not only when the word was seen. Where no message follows, the line is empty. */
 int wait_spin_until(struct watch *watch, _Atomic uint32_t *word, uint32_t value)
 {
     for (uint32_t looks = 1; !has_reached(word, value); looks++) {
@@ -23,6 +25,7 @@ int wait_spin_until(struct watch *watch, _Atomic uint32_t *word, uint32_t value)
             sched_yield();
         else
             spin_pause();
+        __builtin_prefetch((const char *)word + SHORT_LINE_BYTES); /* [neighbour] */
         if (looks % SPINS_PER_LOOK != 0)
             continue;
         sched_yield();
@@ -85,7 +88,8 @@ static int sem_raise(const struct waiter *waiter, _Atomic uint32_t *word, uint32
 
 #ifndef __APPLE__ /* whose condition variables don't work between processes */
 
-static int lock_bell(struct bell *bell, int error)
+/* The mutex was locked, or its lock came back from a wait: with that error. */
+static int take_bell(struct bell *bell, int error)
 {
     /* its holder has died: the word is whole all the same, and watch_look() will notice */
     if (error == EOWNERDEAD)
@@ -94,10 +98,29 @@ static int lock_bell(struct bell *bell, int error)
     return error == 0 ? 0 : -1;
 }
 
+/* A half may be suspended while it holds the mutex: so also this wait looks around. The deadline is
+ * the wall clock's, the only one that every system has for it; how long it took, watch_look() says. */
+static int lock_bell(const struct waiter *waiter)
+{
+    struct bell *bell = waiter->bell;
+    int error = pthread_mutex_trylock(&bell->mutex);
+    while (error == EBUSY || error == ETIMEDOUT) {
+        struct timespec until;
+        if (watch_look(waiter->watch) == -1)
+            return -1;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += LOOK_INTERVAL_MS * NS_PER_MS;
+        until.tv_sec += until.tv_nsec / NS_PER_S;
+        until.tv_nsec %= NS_PER_S;
+        error = pthread_mutex_timedlock(&bell->mutex, &until);
+    }
+    return take_bell(bell, error);
+}
+
 static int cond_until(const struct waiter *waiter, _Atomic uint32_t *word, uint32_t value)
 {
     struct bell *bell = waiter->bell;
-    if (lock_bell(bell, pthread_mutex_lock(&bell->mutex)) == -1)
+    if (lock_bell(waiter) == -1)
         return -1;
     int failed = 0;
     while (failed == 0 && !has_reached(word, value)) {
@@ -106,7 +129,7 @@ static int cond_until(const struct waiter *waiter, _Atomic uint32_t *word, uint3
         if (error == ETIMEDOUT)
             failed = watch_look(waiter->watch);
         else
-            failed = lock_bell(bell, error);
+            failed = take_bell(bell, error);
     }
     int reason = errno;
     pthread_mutex_unlock(&bell->mutex);
@@ -118,7 +141,7 @@ static int cond_until(const struct waiter *waiter, _Atomic uint32_t *word, uint3
 static int cond_raise(const struct waiter *waiter, _Atomic uint32_t *word, uint32_t value)
 {
     struct bell *bell = waiter->bell;
-    if (lock_bell(bell, pthread_mutex_lock(&bell->mutex)) == -1)
+    if (lock_bell(waiter) == -1)
         return -1;
     atomic_store_explicit(word, value, memory_order_release);
     pthread_mutex_unlock(&bell->mutex);

@@ -1,7 +1,7 @@
 /* writer.c - measures how fast messages reach another process: shared memory, and everything else
  *
  * Partner: reader.c.  Agreement between the two: bench.h.
- * Build:   cc writer.c runs.c transport*.c stream.c memory.c lane.c wait.c -o writer -O2 -pthread -lrt
+ * Build:   cc writer.c runs.c gauge.c transport*.c stream.c memory.c lane.c wait.c -o writer -O2 -pthread -lrt
  * Run:     ./writer             and in another terminal     ./reader
  * Look first at main(); menu.h is the menu, compare.h the comparison, orders.h how the halves keep in
  * step; then at runs.c, where the halves of each test stand side by side.
@@ -123,8 +123,8 @@ int main(int argc, char **argv)
     if (mode == NULL)
         return show_menu(&pair);
     check_sizes(&plan, message_max(&pair));
-    open_csv(plan.csv_path);
+    FILE *csv = open_csv(plan.csv_path);
     await_reader(&pair);
-    compare(&pair, &plan);
+    compare(&pair, &plan, csv);
     return exit_status();
 }

@@ -18,7 +18,7 @@ hostile=0
 [ "${1:-}" != --hostile ] || { hostile=1; shift; }
 rounds=${1:-1000}
 seed=${2:-$((RANDOM * 32768 + RANDOM))}
-read -r -a lessons <<<"${3:-countdown buffer_transfer ring_buffer mmap_db simd sysv}"
+read -r -a lessons <<<"${3:-countdown buffer_transfer ring_buffer mmap_db simd writer_reader_bench sysv}"
 campaign=$name
 declare -A played killed suspended stopped scribbled hangs losses leaks
 trap end_campaign EXIT
@@ -147,7 +147,7 @@ every_ending_is_explained() {
 clean_run() {
     local half
     launched=()
-    halves_of_lesson
+    name_halves
     launch "${halves[0]}"
     producer_is_ready() {
         is_waiting "${launched[0]}" || is_gone "${!launched[0]}"
@@ -163,15 +163,10 @@ clean_run() {
 }
 
 # The one that fills what they share comes first.
-halves_of_lesson() {
-    halves=(producer consumer)
-    ! declare -F "${lesson}_halves" >/dev/null || "${lesson}_halves"
-}
-
 play_round() { # SEED
     RANDOM=$1
     lesson=${lessons[RANDOM % ${#lessons[@]}]}
-    halves_of_lesson
+    name_halves
     [ $((RANDOM % 2)) = 0 ] || halves=("${halves[1]}" "${halves[0]}")
     launched=()
     events=''

@@ -3,10 +3,16 @@
 # shellcheck shell=bash disable=SC2034 # it is sourced; what it sets is used there
 # NAME_draw draws sizes and speeds; NAME_producer LABEL and NAME_consumer LABEL put a half's words into
 # "$command"; NAME_arrived compares what arrived with what was sent; NAME_nothing_is_left; NAME_objects lists
-# what the halves share, in scribble's words. Where the halves have other names, NAME_halves puts them into
-# "${halves[@]}", first the one that fills.
+# what the halves share, in scribble's words. Where the halves have other names, NAME_halves are these.
 
 timeout=(--timeout 4)
+
+# What a lesson calls its halves, the one that makes the region first; producer and consumer if it doesn't say.
+name_halves() {
+    local -n named=${lesson}_halves
+    halves=("${named[@]}")
+    [ ${#halves[@]} = 2 ] || halves=(producer consumer)
+}
 
 # Of all that were launched: the labels of that half.
 all_of() { # HALF
@@ -123,9 +129,8 @@ ring_buffer_objects() {
 # --- 04_mmap_db ------------------------------------------------------------------------------
 
 # The file stays from round to round, but for every fourth.
-mmap_db_halves() {
-    halves=(writer reader)
-}
+mmap_db_halves=(writer reader)
+
 mmap_db_draw() {
     db=$work/torture.dat
     [ $((RANDOM % 4)) != 0 ] || rm -f "$db"
@@ -230,6 +235,58 @@ simd_nothing_is_left() {
     nothing_is_left
 }
 simd_objects() {
+    echo "/dev/shm$name"
+}
+
+# --- 06_writer_reader_bench ------------------------------------------------------------------
+
+writer_reader_bench_halves=(writer reader)
+writer_reader_bench_ways=('shm spin' 'shm hybrid' 'shm sem' 'shm futex' 'mmap spin' 'mmap sem' 'sysv futex' pipe fifo unix tcp mq
+    'shm cond' 'mmap cond')
+
+writer_reader_bench_draw() {
+    local tests=(latency throughput) transport wait
+    local ways=${#writer_reader_bench_ways[@]}
+    [ "${hostile:-0}" = 0 ] || ways=$((ways - 2)) # who scribbles on a mutex can lock up whoever locks it
+    read -r transport wait <<<"${writer_reader_bench_ways[RANDOM % ways]}"
+    way=(--transport "$transport")
+    [ -z "$wait" ] || way+=(--sync "$wait")
+    count=$((RANDOM % 3000))
+    count=$((count + 1))
+    way=("${tests[RANDOM % 2]}" "${way[@]}" --size "$((RANDOM % 100 + 1)),$((RANDOM * 10 + 1))" --count "$count" --warmup 0)
+}
+writer_reader_bench_writer() {
+    command=("$root/06_writer_reader_bench/writer" "${way[@]}" --name "$name" "${timeout[@]}")
+}
+writer_reader_bench_reader() {
+    command=("$root/06_writer_reader_bench/reader" --quiet --name "$name" "${timeout[@]}")
+}
+# Nobody got a wrong byte; and when a writer says that all has arrived, a reader has got as much.
+writer_reader_bench_arrived() {
+    local label most=0
+    for label in $(all_of reader); do
+        ! grep '^reader: received' "$label.err" | grep -qv ' every byte checked: 0 wrong;' || return 1
+        most=$(awk -v most="$most" '/^reader: received/ { if ($3 > most) most = $3 } END { print most }' "$label.err")
+    done
+    for label in $(all_of writer); do
+        [ "${status_of[$label]}" != 0 ] || [ "$most" -ge $((2 * count)) ] || a_reader_was_killed || return 1
+    done
+}
+a_reader_was_killed() { # after its last answer, before it could say what it got
+    local label
+    for label in $(all_of reader); do
+        [ "${status_of[$label]}" != 137 ] || return 0
+    done
+    return 1
+}
+writer_reader_bench_nothing_is_left() {
+    local label
+    for label in $(all_of writer); do
+        ! find /tmp /dev/shm -maxdepth 1 -name "*myshm-${!label}-*" | grep . || return 1
+    done
+    nothing_is_left
+}
+writer_reader_bench_objects() {
     echo "/dev/shm$name"
 }
 

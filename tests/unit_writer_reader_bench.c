@@ -4,6 +4,8 @@
  */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <sys/ipc.h>
+#include <sys/shm.h>
 #include <sys/wait.h>
 
 #include "../06_writer_reader_bench/half.h"
@@ -101,6 +103,18 @@ static void a_hostile_place(void)
     shared->place = (struct place){.writer_pid = -5, .transport = 1};
     place_clear(shared);
     is_number("one with an impossible pid, too", shared->place.writer_pid, 0);
+
+    uint32_t number = (uint32_t)getpid() << 8 | 1;
+    int segment = shmget((key_t)(number & 0x7fffffff), 100, IPC_CREAT | IPC_EXCL | 0600);
+    uint32_t sysv = 0;
+    while (transports[sysv] != &transport_sysv)
+        sysv++;
+    shared->place = (struct place){.writer_pid = getppid(), .transport = sysv, .number = number};
+    place_clear(shared);
+    struct shmid_ds found;
+    ok("a segment that another process made is left alone",
+       segment != -1 && shmctl(segment, IPC_STAT, &found) == 0);
+    shmctl(segment, IPC_RMID, NULL);
 }
 
 /* Both halves of a lane in one process: what fits is sent, then received. */

@@ -4,20 +4,9 @@
 # RANDOM_SEED=N replays a run's moments.
 
 . "$(dirname "$0")/lib.sh"
-
-writer=$root/06_writer_reader_bench/writer
-reader=$root/06_writer_reader_bench/reader
+. "$root/tests/writer_reader_lib.sh"
 RANDOM=${RANDOM_SEED:=$(($$ % 32768))}
 echo "# RANDOM_SEED=$RANDOM_SEED"
-
-# Whatever either half made is gone; names hold the writer's pid.
-nothing_of_its() { # PID
-    local left
-    left=$(leftovers
-        find /tmp /dev/shm /dev/mqueue -maxdepth 1 -name "*myshm-$1-*" 2>/dev/null
-        ipcs -m -p | awk -v pid="$1" '$3 == pid')
-    [ -z "$left" ] || { printf '#   left: %s\n' "$left"; return 1; }
-}
 
 is_ready() {
     grep -q '^Shared memory receiver ready\.$' r.out

@@ -2,9 +2,7 @@
 # writer_reader_transports.t - lesson 06: every transport, every way to wait: each byte arrives; tables and CSV
 
 . "$(dirname "$0")/lib.sh"
-
-writer=$root/06_writer_reader_bench/writer
-reader=$root/06_writer_reader_bench/reader
+. "$root/tests/writer_reader_lib.sh"
 
 # checksum BYTES COUNT: what the reader has to come to, computed in another way.
 checksum() {
@@ -12,14 +10,6 @@ checksum() {
     for ((i = 0; i < $2; i++)); do letters=$((letters + 65 + i % 26)); done
     local words=$(($1 / 8)) rest=$(($1 % 8))
     echo $((letters * (words * 0x0101010101010101 + rest)))
-}
-
-# The names of the transports' objects hold the writer's pid.
-nothing_of_its() { # PID
-    local left
-    left=$(find /tmp /dev/shm /dev/mqueue -maxdepth 1 -name "*myshm-$1-*" 2>/dev/null
-        ipcs -m -p | awk -v pid="$1" '$3 == pid')
-    [ -z "$left" ] || { printf '#   left: %s\n' "$left"; return 1; }
 }
 
 run_both() { # [OPTION ...]: the writer's
@@ -36,9 +26,10 @@ got() { # COUNT CHECKSUM
 # One byte, a cache line, more than a page, several fragments and no multiple of anything; then so many
 # that every slot is used again.
 every_byte_arrives() { # [OPTION ...]
-    local size sum=0
-    for size in 1 64 4097 1500001; do sum=$((sum + 2 * $(checksum "$size" 12))); done
-    got 96 "$sum" || return 1
+    local size sum=0 runs=2
+    [[ "$*" != *shm*spin ]] || runs=3 # there and back, in a stream, and those that a flag answers
+    for size in 1 64 4097 1500001; do sum=$((sum + runs * $(checksum "$size" 12))); done
+    got $((runs * 48)) "$sum" || return 1
     run_both throughput --size 64 --count 3000 --warmup 300 "$@" &&
         got 3300 $(($(checksum 64 3000) + $(checksum 64 300)))
 }
