@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef DB_TEST_HOOKS
+#define DB_TEST_HOOKS
+#endif
 #include "../04_mmap_db/layout.h"
 
 static void act(const char *variable, const char *where, int signal_number, long *met)
