@@ -58,7 +58,8 @@ static inline void region_leave_drained(struct region *region, const _Atomic uin
     struct region_claim found = atomic_load_explicit(&region->header->owner, memory_order_acquire);
     struct region_claim mine = {getpid(), (uint16_t)(found.generation + 1), REGION_CLOSED};
     uint64_t ever_sent = atomic_load_explicit(head, memory_order_relaxed);
-    uint64_t ever_read = atomic_load_explicit(tail, memory_order_acquire); /* its store: [release] */
+    uint64_t ever_read =
+        atomic_load_explicit(tail, memory_order_acquire); /* its store: [release] */
     if (found.state == REGION_CLOSED && ever_sent == ever_read &&
         region_claim(&region->header->owner, &found, mine)) {
         region->mine = mine;
