@@ -81,6 +81,18 @@ static inline bool is_asleep(pid_t child)
 #endif
 }
 
+/* Waits until the child is asleep, look after look: true; or has ended: false. A single look may find
+ * any process asleep that is just about to go on. */
+static inline bool falls_asleep(pid_t child)
+{
+    for (int asleep = 0; asleep < CHILD_ASLEEP_LOOKS; asleep = is_asleep(child) ? asleep + 1 : 0) {
+        if (has_ended(child))
+            return false;
+        sleep_until(now_ns() + CHILD_LOOK_MS * NS_PER_MS);
+    }
+    return true;
+}
+
 /* Processor time, that is; where that isn't to be had (macOS), the time that passes. */
 static inline int64_t time_used_ns(pid_t child)
 {

@@ -53,8 +53,7 @@ static struct outcome waiting(void (*make)(pthread_mutex_t *))
         _exit(0);
     }
     await(&shared->turns, 1);
-    while (!is_asleep(waiter))
-        sched_yield();
+    falls_asleep(waiter);
     CHECK_ERROR(pthread_mutex_unlock(&shared->mutex));
     return goes_on("unlocked, and the process that waits", end_or_hang(waiter));
 }

@@ -56,13 +56,12 @@ static pid_t start_waiting(bool (*wait_for)(int64_t), int64_t patience_ms, int64
     _exit(wait_for(patience_ms));
 }
 
-/* A minute's patience; the post comes as soon as the other process waits for it. */
+/* A minute's patience; the post comes when the other process waits for it. */
 static bool gets_the_post(bool (*wait_for)(int64_t))
 {
     pid_t waiter = start_waiting(wait_for, 60000, HOUR_NS);
     await(&shared->turns, 1);
-    while (!is_asleep(waiter) && !has_ended(waiter))
-        sched_yield();
+    falls_asleep(waiter); /* or has given up already */
     CHECK(sem_post(&shared->semaphore));
     return end_or_hang(waiter) == true;
 }

@@ -85,11 +85,11 @@ else
     skip "another user's objects" 'needs root and setpriv'
 fi
 
-# [clash] On a tmpfs inode numbers count up: a file with the same 16 bits comes 65536 files later.
+# [clash] On a tmpfs inode numbers count up: a file with the same 16 bits comes 65536 files later, unless another process gets it.
 shm_folder=/dev/shm/${name#/}
 if [ "$(stat -f -c %T /dev/shm 2>/dev/null)" = tmpfs ] && mkdir "$shm_folder"; then
     perl -e '$d = shift; open F, ">$d/a"; $low = (stat F)[1] & 65535;
-        for (1 .. 200000) { open G, ">$d/b" or die; last if ((stat G)[1] & 65535) == $low; unlink "$d/b" }' "$shm_folder"
+        for (1 .. 5000000) { open G, ">$d/b" or die; last if ((stat G)[1] & 65535) == $low; unlink "$d/b" }' "$shm_folder"
     is 'two files with the same key' "$(key_of "$shm_folder/b")" "$(key_of "$shm_folder/a")"
     ok 'are two files' test "$(stat -c %i "$shm_folder/b")" != "$(stat -c %i "$shm_folder/a")"
     own_key=$key
