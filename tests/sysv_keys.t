@@ -85,7 +85,8 @@ else
     skip "another user's objects" 'needs root and setpriv'
 fi
 
-# [clash] On a tmpfs inode numbers count up: a file with the same 16 bits comes 65536 files later, unless another process gets it.
+# [clash] On a tmpfs inode numbers count up: a file with the same 16 bits comes 65536 files later, unless another
+# process gets that number.
 shm_folder=/dev/shm/${name#/}
 if [ "$(stat -f -c %T /dev/shm 2>/dev/null)" = tmpfs ] && mkdir "$shm_folder"; then
     perl -e '$d = shift; open F, ">$d/a"; $low = (stat F)[1] & 65535;
