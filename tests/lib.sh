@@ -132,6 +132,17 @@ words() {
     od -A n -t d4 -j "$1" -N $((4 * $2)) "$3" | xargs
 }
 
+has_said() { # FILE PATTERN: by now
+    grep -qE -e "$2" "$1"
+}
+
+end_quietly() { # SIGNAL PID ...: reaps them, without bash's word on it
+    local signal=$1
+    shift
+    kill "-$signal" "$@"
+    wait "$@" 2>/dev/null
+}
+
 finish() {
     [ "$BASHPID" = "$$" ] || return # a subshell's end is not the test's
     local pid

@@ -45,17 +45,6 @@ tail_passes() {
     [ "$(number_at 256)" -gt "$1" ]
 }
 
-has_said() { # FILE PATTERN: by now
-    grep -qE -e "$2" "$1"
-}
-
-end_quietly() { # SIGNAL PID ...: reaps them, without bash's word on it
-    local signal=$1
-    shift
-    kill "-$signal" "$@"
-    wait "$@" 2>/dev/null
-}
-
 # --- options -----------------------------------------------------------------------------------
 
 for half in producer consumer; do
