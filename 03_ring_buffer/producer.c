@@ -42,6 +42,7 @@ static int64_t start_ns;
 static struct peer_wait patience;
 static struct live_line line;
 static enum half told = HALF_RUNS; /* what was last said about the consumer */
+static bool is_closed;
 
 static void read_options(int argc, char **argv)
 {
@@ -148,6 +149,8 @@ static void look_at_consumer(void)
 {
     int pid;
     enum half now = region_half(&region.header->peer, &pid);
+    if (is_closed && messages_left() == 0)
+        return; /* gone or not, it has read the rest: looked at after it, as in consumer.c [end] */
     if (now != told && now != HALF_RUNS) {
         live_line_erase(&line);
         if (now == HALF_DIED)
@@ -240,6 +243,7 @@ static void produce(void)
 static void finish(void)
 {
     region_leave_place(&region);
+    is_closed = true;
     for (unsigned long long left = messages_left(); left > 0 && !stop_requested();) {
         if (wait_a_little(&patience)) {
             look_at_consumer();
@@ -259,8 +263,9 @@ static void report(void)
         return;
     note("sent %llu messages; the ring was full %llu times", (unsigned long long)sent(),
          (unsigned long long)times_full);
+    enum half consumer = region_half(&region.header->peer, &pid); /* first, as above */
     unsigned long long left = messages_left();
-    if (left > 0 && region_half(&region.header->peer, &pid) == HALF_RUNS)
+    if (left > 0 && consumer == HALF_RUNS)
         note("%llu messages are left to the consumer (pid %d)", left, pid);
     else if (left > 0)
         note("%llu messages stay in %s; to read them: ./consumer%s", left, names.region,

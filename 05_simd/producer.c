@@ -46,6 +46,7 @@ static uint64_t times_full;
 static struct peer_wait patience;
 static struct live_line line;
 static enum half told = HALF_RUNS; /* what was last said about the consumer */
+static bool is_closed;
 
 static void read_options(int argc, char **argv)
 {
@@ -214,6 +215,8 @@ static void look_at_consumer(void)
 {
     int pid;
     enum half now = region_half(&region.header->peer, &pid);
+    if (is_closed && batches_left() == 0)
+        return; /* gone or not, it has processed the rest: looked at after it, as in consumer.c [end] */
     if (now != told && now != HALF_RUNS) {
         live_line_erase(&line);
         if (now == HALF_DIED)
@@ -283,6 +286,7 @@ static void produce(void)
 static void finish(void)
 {
     region_leave_place(&region);
+    is_closed = true;
     for (unsigned long long left = batches_left(); left > 0 && !stop_requested();) {
         if (wait_a_little(&patience)) {
             look_at_consumer();
@@ -302,8 +306,9 @@ static void report(void)
         return;
     note("made %llu batches; the ring was full %llu times", (unsigned long long)made(),
          (unsigned long long)times_full);
+    enum half consumer = region_half(&region.header->peer, &pid); /* first, as above */
     unsigned long long left = batches_left();
-    if (left > 0 && region_half(&region.header->peer, &pid) == HALF_RUNS)
+    if (left > 0 && consumer == HALF_RUNS)
         note("%llu batches are left to the consumer (pid %d)", left, pid);
     else if (left > 0)
         note("%llu batches stay in %s; to process them: ./consumer%s", left, names.region,

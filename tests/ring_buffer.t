@@ -219,6 +219,15 @@ kill -CONT "$consumer_pid"
 ok "... which then reads the rest" ends "$consumer_pid" 0
 ok "... and nothing is left" nothing_is_left
 
+# A consumer that has read the rest and left has not stopped early, even if nobody looked meanwhile.
+start_producer --count 8 --slots 8
+ok "all is sent" eventually is_waiting producer_pid
+kill -STOP "$producer_pid"
+ok "while the producer is suspended, a consumer reads it" exits 0 "$consumer" --name "$name" --work 20000000
+kill -CONT "$producer_pid"
+ok "... and the producer ends" ends "$producer_pid" 0
+ok "... and does not miss it" test "$(grep -c 'has stopped' producer_pid.err)" -eq 0
+
 # --- a hundred deaths --------------------------------------------------------------------------
 
 # Each consumer prints what it reads to a file of its own.

@@ -205,6 +205,16 @@ kill -INT "$consumer_pid"
 ok "... and Ctrl-C ends the waiting consumer" ends "$consumer_pid" 130
 rm -f "/dev/shm$name"
 
+start_producer --batches 5
+ok "all is made" eventually is_waiting producer_pid
+kill -STOP "$producer_pid"
+start_consumer
+ok "while the producer is suspended, a consumer processes it" ends "$consumer_pid" 0
+sleep 0.1 # not for anything to happen, but so that the producer looks at once
+kill -CONT "$producer_pid"
+ok "... and the producer ends" ends "$producer_pid" 0
+ok "... and does not miss the consumer" test "$(grep -c 'has stopped' producer_pid.err)" -eq 0
+
 # --- a hostile half ----------------------------------------------------------------------------
 
 damaged() { # WHAT OFFSET BYTES COMPLAINT
