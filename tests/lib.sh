@@ -2,7 +2,7 @@
 #
 # shellcheck shell=bash
 # A test sources this first. It gets a folder of its own ($work, the current one) and a name of its
-# own for its objects ($name); whatever it started is killed, and counted as a leak, at its end.
+# own for its objects ($name); whatever it started and still runs is killed at its end.
 
 set -u
 # shellcheck disable=SC2034 # for the tests
@@ -11,7 +11,6 @@ work=$(mktemp -d)
 name=/t$$. # the dot: /t12 is not to be the beginning of /t123
 tests_run=0
 tests_failed=0
-started=()
 
 cd "$work" || exit 1
 exec 2>shell.err # where bash tells of every process that is killed here
@@ -61,7 +60,6 @@ start() {
     rm -f "$label.out" "$label.err" # of an earlier one; nobody shall take them for the new ones
     "$@" >"$label.out" 2>"$label.err" <&0 &
     printf -v "$label" '%s' "$!"
-    started+=("$!")
 }
 
 # The halves of the lesson that the test has put into $producer and $consumer, under its own name.
@@ -143,12 +141,16 @@ end_quietly() { # SIGNAL PID ...: reaps them, without bash's word on it
     wait "$@" 2>/dev/null
 }
 
+# Only what bash has not reaped yet: the pid of one that has ended may be a stranger's by now.
+kill_all() {
+    local living
+    mapfile -t living < <(jobs -rp; jobs -sp)
+    [ ${#living[@]} = 0 ] || { kill -9 "${living[@]}" && wait "${living[@]}"; } 2>/dev/null
+}
+
 finish() {
     [ "$BASHPID" = "$$" ] || return # a subshell's end is not the test's
-    local pid
-    for pid in ${started[@]+"${started[@]}"}; do
-        kill -9 "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
-    done
+    kill_all
     rm -f "/dev/shm/${name#/}"* "/dev/shm/sem.${name#/}"*
     grep -vE ': line [0-9]+: +[0-9]+ (Killed|Terminated|Hangup)' shell.err | sed 's/^/# /'
     cd / && rm -rf "$work"

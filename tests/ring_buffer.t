@@ -236,7 +236,6 @@ next_consumer() {
     log=$(printf 'log.%03d' "$runs")
     "$consumer" --name "$name" --batch 5 --print >"$log" 2>consumer_pid.err &
     consumer_pid=$!
-    started+=("$consumer_pid")
 }
 
 next_producer() {

@@ -201,7 +201,7 @@ tell_failure() { # SEED
         tail -n 3 "$label.err" | sed 's/^/    /'
     done
     echo "  again: make torture ROUNDS=1 SEED=$1 LESSON=$lesson"
-    kill -9 "${started[@]}" 2>/dev/null
+    kill_all
 }
 
 end_campaign() {
@@ -232,6 +232,5 @@ for ((round = seed; round < seed + rounds; round++)); do
         tell_failure "$round"
     fi
     played[$lesson]=$((played[$lesson] + 1))
-    started=()
     rm -f ./*_[0-9]*
 done
