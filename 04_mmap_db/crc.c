@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include <string.h>
 #if defined __x86_64__
+#include <cpuid.h>
 #include <nmmintrin.h>
 #elif defined __ARM_FEATURE_CRC32
 #include <arm_acle.h>
@@ -34,8 +35,8 @@ static void fill_table(void)
         for (uint32_t byte = 0; byte < 256; byte++)
             table[i][byte] = table[i - 1][byte] >> 8 ^ table[0][table[i - 1][byte] & 0xff];
 #if defined __x86_64__
-    __builtin_cpu_init();
-    has_instruction = __builtin_cpu_supports("sse4.2");
+    unsigned eax, ebx, ecx, edx;
+    has_instruction = __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_SSE4_2) != 0;
 #elif defined __ARM_FEATURE_CRC32
     has_instruction = true;
 #endif

@@ -21,7 +21,7 @@ static uint64_t capacity_of(uint32_t first_capacity, uint32_t generation)
 uint64_t extent_offset(uint32_t first_capacity, uint32_t generation)
 {
     uint64_t indexes = capacity_of(first_capacity, generation) - first_capacity; /* 1 + 2 + 4 ... */
-    return DB_HEADER_BYTES + records_before(first_capacity, generation) * sizeof(struct record) +
+    return DB_HEADER_BYTES + records_before(first_capacity, generation) * RECORD_BYTES +
            indexes * 2 * sizeof(uint64_t);
 }
 
@@ -50,19 +50,24 @@ static int extent_map(struct db *db, uint32_t generation)
         return -1;
     }
     uint32_t records = capacity_at(db, generation) - records_before(db->first_capacity, generation);
-    uint64_t records_end = start + records * sizeof(struct record);
-    if (there < start + sizeof(struct record))
+    uint64_t records_end = start + records * RECORD_BYTES;
+    if (there < start + RECORD_BYTES)
         return 0;
     uint64_t page_start = start / (uint64_t)sysconf(_SC_PAGESIZE) * (uint64_t)sysconf(_SC_PAGESIZE);
     int protection = db_may_write(db) ? PROT_READ | PROT_WRITE : PROT_READ;
-    char *map = mmap(NULL, there - page_start, protection, MAP_SHARED, db->fd, (off_t)page_start);
+    size_t map_bytes = (size_t)(there - page_start);
+    if (map_bytes != there - page_start) { /* more than a 32-bit process can address */
+        errno = ENOMEM;
+        return -1;
+    }
+    char *map = mmap(NULL, map_bytes, protection, MAP_SHARED, db->fd, (off_t)page_start);
     if (map == MAP_FAILED)
         return -1;
     extent->map = map;
-    extent->map_bytes = there - page_start;
+    extent->map_bytes = map_bytes;
     extent->records = (struct record *)(void *)(map + (start - page_start));
     extent->records_there =
-        there < records_end ? (uint32_t)((there - start) / sizeof(struct record)) : records;
+        there < records_end ? (uint32_t)((there - start) / RECORD_BYTES) : records;
     if (there == end)
         extent->index = (_Atomic uint64_t *)(void *)(map + (records_end - page_start));
     return 0;

@@ -107,7 +107,9 @@ _Static_assert(sizeof(struct header) == DB_HEADER_BYTES, "header");
 _Static_assert(sizeof(struct copy) == 128, "copy");
 _Static_assert(offsetof(struct copy, name) == 32, "name");
 _Static_assert(offsetof(struct copy, next_free) == 96, "next_free");
-_Static_assert(sizeof(struct record) == 256, "a page holds whole records");
+/* 64 bits wide, and so is what is computed with it, on any machine. */
+#define RECORD_BYTES UINT64_C(256)
+_Static_assert(sizeof(struct record) == RECORD_BYTES, "a page holds whole records");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "atomics of processes");
 
 /* A private copy of a copy. Its CRC is that of its words up to the end of the name. */

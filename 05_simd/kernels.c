@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#if defined __x86_64__
+#include <cpuid.h>
+#endif
 
 static const char *const names[ISA_COUNT] = {"scalar", "sse2", "avx2", "avx512", "neon"};
 
@@ -25,16 +28,34 @@ static const struct kernels *const built[] = {
 
 enum { BUILT = sizeof built / sizeof built[0] };
 
-/* [cpuid] The compiler's own look at cpuid. It also asks (xgetbv) whether the operating system saves
- * these registers when it switches processes: without that, their contents would be lost. */
+#if defined __x86_64__
+
+/* [xgetbv] XCR0: a bit for each set of registers that the operating system saves when it switches
+ * processes. Without that, their contents would be lost. */
+enum { SAVES_AVX = 0x06, SAVES_AVX512 = 0xe6 }; /* xmm, ymm; also k, zmm 0-15, zmm 16-31 */
+
+/* [cpuid] Does the processor have it (AVX2's kernels need FMA, too; who has AVX-512, has that), and does
+ * the system save its registers? macOS saves AVX-512's from their first use on, and XCR0 doesn't show
+ * them before: there it is AVX2. */
+static bool has_avx(unsigned features, unsigned saved)
+{
+    unsigned eax, ebx, ecx, edx, low, high;
+    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & bit_OSXSAVE) || !(ecx & bit_FMA))
+        return false;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (low & saved) == saved && __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) &&
+           (ebx & features) == features;
+}
+
+#endif
+
 static bool processor_has(enum isa isa)
 {
 #if defined __x86_64__
-    __builtin_cpu_init();
     if (isa == ISA_AVX2)
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+        return has_avx(bit_AVX2, SAVES_AVX);
     if (isa == ISA_AVX512)
-        return __builtin_cpu_supports("avx512f");
+        return has_avx(bit_AVX512F, SAVES_AVX512);
 #endif
     (void)isa;
     return true; /* SSE2 is part of x86-64, NEON of arm64 */

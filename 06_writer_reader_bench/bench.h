@@ -68,9 +68,9 @@ struct shared {
     struct region_header header;                         /*    0 */
     struct place place;                                  /*   32: what may have to be removed */
     _Alignas(LINE_BYTES) _Atomic uint32_t order_number;  /*  128: the writer's */
-    struct order order;                                  /*  136 */
+    _Alignas(8) struct order order;                      /*  136: also on 32-bit machines */
     _Alignas(LINE_BYTES) _Atomic uint32_t answer_number; /*  256: the reader's */
-    struct answer answer;                                /*  264 */
+    _Alignas(8) struct answer answer;                    /*  264 */
     _Alignas(LINE_BYTES) _Atomic uint32_t to_reader;     /*  384: the writer's bare flag */
     _Alignas(LINE_BYTES) _Atomic uint32_t to_writer;     /*  512: the reader's */
     _Alignas(LINE_BYTES) _Atomic uint32_t is_ready;      /*  640: the reader's: for that batch */

@@ -166,10 +166,10 @@ static inline void run_messages(struct pair *pair, struct row *row, uint64_t cou
                             .watch = &pair->watch,
                             .buffers = &pair->buffers,
                             .test = row->test,
-                            .bytes = row->bytes,
+                            .bytes = (size_t)row->bytes,
                             .count = count,
                             .is_paced = !row->is_shown,
-                            .batch = is_stream ? batch_of(row->bytes, count) : 1};
+                            .batch = is_stream ? (size_t)batch_of(row->bytes, count) : 1};
     if (reserve_buffers(&pair->buffers, row->run.batch * row->bytes) == -1)
         die("no memory for messages of %llu bytes: %s", (unsigned long long)row->bytes,
             strerror(errno));

@@ -141,9 +141,9 @@ static int do_run(const struct order *order, struct answer *answer)
                        .watch = &watch,
                        .buffers = &buffers,
                        .test = order->test,
-                       .bytes = order->bytes,
+                       .bytes = (size_t)order->bytes, /* [trust]: it fits */
                        .count = order->count,
-                       .batch = order->batch,
+                       .batch = (size_t)order->batch,
                        .check = checked,
                        .is_paced = order->is_shown == 0,
                        .is_shown = order->is_shown != 0 && !quiet};

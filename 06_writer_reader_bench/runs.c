@@ -71,16 +71,16 @@ static int reader_latency(struct run *run)
 
 /* ---- throughput: a stream, in batches ---- */
 
-static uint64_t messages_in_batch(const struct run *run, uint64_t first)
+static size_t messages_in_batch(const struct run *run, uint64_t first)
 {
     uint64_t left = run->count - first;
-    return left < run->batch ? left : run->batch;
+    return left < run->batch ? (size_t)left : run->batch;
 }
 
-static int writer_sends(struct run *run, uint64_t messages)
+static int writer_sends(struct run *run, size_t messages)
 {
     char *out = run->buffers->out;
-    for (uint64_t i = 0; i < messages; i++)
+    for (size_t i = 0; i < messages; i++)
         if (stopped() == -1 || link_send(run->link, out + i * run->bytes, run->bytes) == -1)
             return -1;
     return 0;
@@ -92,8 +92,8 @@ static int writer_throughput(struct run *run)
 {
     uint64_t batch = 0;
     for (uint64_t first = 0; first < run->count; first += run->batch) {
-        uint64_t messages = messages_in_batch(run, first);
-        for (uint64_t i = 0; i < messages; i++)
+        size_t messages = messages_in_batch(run, first);
+        for (size_t i = 0; i < messages; i++)
             memset(run->buffers->out + i * run->bytes, letter_of(first + i), run->bytes);
         if (await_flag(run, &run->shared->is_ready, ++batch) == -1)
             return -1;
@@ -113,15 +113,15 @@ static int reader_throughput(struct run *run)
     char *in = run->buffers->in;
     uint64_t batch = 0;
     for (uint64_t first = 0; first < run->count; first += run->batch) {
-        uint64_t messages = messages_in_batch(run, first);
+        size_t messages = messages_in_batch(run, first);
         add_cost(&run->cost, -1);
         raise_flag(&run->shared->is_ready, ++batch);
-        for (uint64_t i = 0; i < messages; i++)
+        for (size_t i = 0; i < messages; i++)
             if (stopped() == -1 || link_receive(run->link, in + i * run->bytes, run->bytes) == -1)
                 return -1;
         raise_flag(&run->shared->is_done, batch);
         add_cost(&run->cost, +1);
-        for (uint64_t i = 0; i < messages; i++)
+        for (size_t i = 0; i < messages; i++)
             check(run, in + i * run->bytes, first + i);
     }
     return 0;
@@ -129,11 +129,11 @@ static int reader_throughput(struct run *run)
 
 /* ---- the limit: both copy the same bytes, at the same time, and nobody waits ---- */
 
-static void copy_batch(struct run *run, uint64_t messages)
+static void copy_batch(struct run *run, size_t messages)
 {
     bool is_writer = run->link->is_writer;
     char *data = is_writer ? run->buffers->out : run->buffers->in;
-    for (uint64_t i = 0; i < messages; i++)
+    for (size_t i = 0; i < messages; i++)
         lane_copy_only(&run->link->to_reader, data + i * run->bytes, run->bytes, is_writer);
 }
 
@@ -141,7 +141,7 @@ static int writer_copies(struct run *run)
 {
     uint64_t batch = 0;
     for (uint64_t first = 0; first < run->count; first += run->batch) {
-        uint64_t messages = messages_in_batch(run, first);
+        size_t messages = messages_in_batch(run, first);
         memset(run->buffers->out, letter_of(first), messages * run->bytes);
         if (await_flag(run, &run->shared->is_ready, ++batch) == -1)
             return -1;
@@ -161,7 +161,7 @@ static int reader_copies(struct run *run)
 {
     uint64_t batch = 0;
     for (uint64_t first = 0; first < run->count; first += run->batch) {
-        uint64_t messages = messages_in_batch(run, first);
+        size_t messages = messages_in_batch(run, first);
         raise_flag(&run->shared->is_ready, ++batch);
         if (await_flag(run, &run->shared->to_reader, batch) == -1)
             return -1;

@@ -20,7 +20,8 @@ struct run {
     struct watch *watch;
     struct buffers *buffers;
     uint32_t test;
-    uint64_t bytes, count, batch; /* as in struct order */
+    size_t bytes, batch; /* as in struct order */
+    uint64_t count;
     enum check check;
     bool is_shown; /* the reader: prints each message */
     bool is_paced; /* a handover: the clock starts when the reader has checked the last message */

@@ -6,7 +6,6 @@
 #include "wait.h"
 
 #ifdef __linux__
-#include <linux/futex.h>
 #include <sys/syscall.h>
 #endif
 
@@ -180,6 +179,16 @@ int bell_make(struct bell *bell)
 
 #ifdef __linux__
 
+/* As in linux/futex.h, which not every C library brings along. */
+enum { FUTEX_WAIT, FUTEX_WAKE };
+
+/* Where a long has 32 bits and time 64, there is another call for that struct timespec. */
+#ifdef SYS_futex_time64
+#define FUTEX_CALL (sizeof(time_t) > sizeof(long) ? SYS_futex_time64 : SYS_futex)
+#else
+#define FUTEX_CALL SYS_futex
+#endif
+
 /* [futex] A sleeper says so, then the kernel compares the word once more before it sleeps; who raises
  * the word looks for sleepers afterwards. Both fences are sequentially consistent: so it can't be
  * that the one misses the word and the other one the sleeper. Not FUTEX_PRIVATE: between processes. */
@@ -193,7 +202,7 @@ static int futex_until(const struct waiter *waiter, _Atomic uint32_t *word, uint
         atomic_thread_fence(memory_order_seq_cst);
         uint32_t seen = atomic_load_explicit(word, memory_order_relaxed);
         if ((int32_t)(seen - value) < 0 &&
-            syscall(SYS_futex, word, FUTEX_WAIT, seen, &look, NULL, 0) == -1 && errno != EAGAIN)
+            syscall(FUTEX_CALL, word, FUTEX_WAIT, seen, &look, NULL, 0) == -1 && errno != EAGAIN)
             failed = watch_look(waiter->watch);
         atomic_store_explicit(sleepers, 0, memory_order_relaxed);
     }
@@ -207,7 +216,7 @@ static int futex_raise(const struct waiter *waiter, _Atomic uint32_t *word, uint
     atomic_thread_fence(memory_order_seq_cst);
     if (atomic_load_explicit(&waiter->bell->sleepers, memory_order_relaxed) == 0)
         return 0;
-    return syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0) == -1 ? -1 : 0;
+    return syscall(FUTEX_CALL, word, FUTEX_WAKE, 1, NULL, NULL, 0) == -1 ? -1 : 0;
 }
 
 #else

@@ -204,10 +204,10 @@ static inline bool region_size_fits(off_t found_bytes, size_t expected_bytes)
 {
 #ifdef __APPLE__
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    if ((size_t)found_bytes == (expected_bytes + page - 1) / page * page)
+    if ((uint64_t)found_bytes == (expected_bytes + page - 1) / page * page)
         return true;
 #endif
-    return (size_t)found_bytes == expected_bytes;
+    return (uint64_t)found_bytes == expected_bytes; /* also where off_t is wider than size_t */
 }
 
 /* An object that its creator can't bring to its size is removed, while it is empty: then nobody can

@@ -231,7 +231,7 @@ static inline int region_try_map(struct region *region, const struct region_form
         close(fd);
         return 0; /* not sized yet: to touch it now is SIGBUS */
     }
-    if (mapped == 0 && ((size_t)region->object.st_size < sizeof *region->header ||
+    if (mapped == 0 && ((uint64_t)region->object.st_size < sizeof *region->header ||
                         (format->size_bytes != 0 &&
                          !region_size_fits(region->object.st_size, format->size_bytes))))
         mapped = region_fail(region, EPROTO, "found %lld bytes, expected %zu; " REGION_REMOVE_HINT,

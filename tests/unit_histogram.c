@@ -29,7 +29,7 @@ static uint64_t next_random(void)
 /* Of n sorted ones the share * n-th, rounded up, in parts of a thousand. */
 static uint64_t sorted_percentile(size_t count, uint64_t thousandths)
 {
-    size_t rank = (count * thousandths + 999) / 1000;
+    size_t rank = (size_t)((count * thousandths + 999) / 1000);
     return samples[rank == 0 ? 0 : rank - 1];
 }
 

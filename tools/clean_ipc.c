@@ -53,7 +53,7 @@ static const struct lesson *look_at(const char *name, struct region_format *form
         return NULL;
     CHECK(fstat(fd, &object));
     if (object.st_uid == getuid() && object.st_size >= (off_t)sizeof *header)
-        header = mmap(NULL, (size_t)object.st_size, PROT_READ, MAP_SHARED, fd, 0);
+        header = mmap(NULL, sizeof *header, PROT_READ, MAP_SHARED, fd, 0);
     CHECK(close(fd));
     if (header == MAP_FAILED)
         return NULL;
@@ -66,7 +66,7 @@ static const struct lesson *look_at(const char *name, struct region_format *form
             format->layout_version = header->layout_version;
             format->size_bytes = (size_t)header->size_bytes;
         }
-    CHECK(munmap(header, (size_t)object.st_size));
+    CHECK(munmap(header, sizeof *header));
     return found;
 }
 
