@@ -185,6 +185,9 @@ hostile: ## ROUNDS=1000 SEED=N: every lesson, built with sanitizers, while a pee
 verify: ## the models beside the code, every state of them, by spin
 	@tools/verify.sh
 
+races: ## the halves of lessons 02 to 05 as threads, under ThreadSanitizer; and a mistake in each
+	@prove --failures --comments --exec '' tests/races.t
+
 test-exhaustive: $(LONG_TESTS) ## all 2^32 floats through every sigmoid (some minutes)
 	@prove --failures --comments --exec '' $^
 

@@ -62,14 +62,22 @@ _Static_assert(CHANNEL_CHUNK_BYTES % (8 * 128) == 0, "fragments begin on cache l
 
 static const struct region_format channel_format = {"CHAN", 1, sizeof(struct channel_layout)};
 
+/* [turns] Two turns at once would be one too many: the tests make it 2, and see to it that the race
+ * is found. */
+#ifndef CHANNEL_TURNS
+#define CHANNEL_TURNS 1
+#endif
+
 /* The semaphores, by the suffix of their names and their value before a message. */
 enum { CHANNEL_WRITABLE, CHANNEL_READABLE, CHANNEL_FREE, CHANNEL_FILLED, CHANNEL_SEMAPHORES };
 
 static const struct {
     const char *suffix;
     unsigned value;
-} channel_semaphores[CHANNEL_SEMAPHORES] = {
-    {"-writable", 1}, {"-readable", 0}, {"-free", CHANNEL_FRAGMENTS_IN_FLIGHT}, {"-filled", 0}};
+} channel_semaphores[CHANNEL_SEMAPHORES] = {{"-writable", CHANNEL_TURNS},
+                                            {"-readable", 0},
+                                            {"-free", CHANNEL_FRAGMENTS_IN_FLIGHT},
+                                            {"-filled", 0}};
 
 enum { CHANNEL_NAME_LENGTH = REGION_NAME_LENGTH - (sizeof "-writable" - 1) };
 

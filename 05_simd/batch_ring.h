@@ -13,6 +13,11 @@
 
 #include "../common/region.h"
 
+/* [commit-order] The tests make this relaxed, and see to it that the race is found. */
+#ifndef BATCH_COMMIT_ORDER
+#define BATCH_COMMIT_ORDER memory_order_release
+#endif
+
 enum { BATCH_FLOATS = 1024, BATCH_BYTES = 4096, BATCH_LINE_BYTES = 128 };
 enum { HUGE_PAGE_BYTES = 2 * 1024 * 1024 };
 
@@ -167,7 +172,7 @@ static inline void batch_commit(struct batch_writer *writer, uint32_t count)
 {
     writer->head += count;
     /* [commit] release: who sees this head (batch_ring_unread(), acquire) sees the batches below. */
-    atomic_store_explicit(&writer->ring->head, writer->head, memory_order_release);
+    atomic_store_explicit(&writer->ring->head, writer->head, BATCH_COMMIT_ORDER);
 }
 
 /* Up to wanted batches in a row from *first on, to be overwritten in place; 0 when empty or damaged.

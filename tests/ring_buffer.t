@@ -401,17 +401,3 @@ build() { # PROGRAM SOURCE OPTION ...
 
 ok "ring.h builds with slots of 8 bytes" build unit_ring_8 unit_ring.c -DRING_SLOT_BYTES=8
 ok "... and passes its unit test" exits 0 ./unit_ring_8
-
-echo 'int main(void) { return 0; }' >empty.c
-if "$compiler" -fsanitize=thread empty.c -o empty 2>/dev/null && ./empty 2>/dev/null; then
-    ok "built for ThreadSanitizer" build race ring_threads.c -fsanitize=thread
-    ok "... two threads make no race" exits 0 ./race
-    is "... and it is silent" "$(cat err)" ""
-    ok "built with a relaxed commit" build race ring_threads.c -fsanitize=thread \
-        -DRING_COMMIT_ORDER=memory_order_relaxed
-    ok "... it fails" exits 66 ./race
-    ok "... since the race is found" says err 'WARNING: ThreadSanitizer: data race'
-    ok "... in the message" says err 'message_check|memcpy'
-else
-    skip "two threads under ThreadSanitizer" "$compiler has none (Debian: libtsan2, libclang-rt-14-dev)"
-fi

@@ -1,12 +1,11 @@
 /* ring_threads.c - one producer and one consumer as two threads, for ThreadSanitizer
  *
- * tests/ring_buffer.t builds it twice: as it is, where nothing may be reported, and with
+ * tests/races.t builds it twice: as it is, where nothing may be reported, and with
  * -DRING_COMMIT_ORDER=memory_order_relaxed, where the race must be.
  */
 #define _GNU_SOURCE
-#include <pthread.h>
-
 #include "../03_ring_buffer/message.h"
+#include "threads.h"
 
 const char program_name[] = "ring_threads";
 
@@ -65,9 +64,7 @@ int main(void)
     static _Alignas(struct ring) char memory[sizeof(struct ring) + SLOTS * sizeof(struct message)];
     struct ring *ring = (struct ring *)memory;
     ring_init(ring, SLOTS);
-    pthread_t producer;
-    if (pthread_create(&producer, NULL, produce, ring) != 0)
-        die("cannot start a thread");
+    pthread_t producer = start_thread(produce, ring);
     consume(ring);
     pthread_join(producer, NULL);
     puts("all came");
