@@ -3,9 +3,28 @@
  * Real objects and real processes: each rival is a child of this one.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdbool.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
+/* Between claiming an object and looking at its name again (which alone only reads), somebody else
+ * may remove the name. */
+static bool somebody_unlinks;
+
+static int open_object(const char *name, int flags, mode_t mode)
+{
+    if (somebody_unlinks && (flags & O_ACCMODE) == O_RDONLY) {
+        somebody_unlinks = false;
+        shm_unlink(name);
+    }
+    return shm_open(name, flags, mode);
+}
+
+#define shm_open open_object
 #include "../common/region_create.h"
+#undef shm_open
+
 #include "tap.h"
 
 const char program_name[] = "unit_region";
@@ -171,6 +190,22 @@ static void test_unlinked_meanwhile(void)
     ok("its own is", !object_exists());
 }
 
+/* Who works in the nameless object still must not wait for a producer that isn't there. */
+static void test_claim_without_name(void)
+{
+    struct region owner, left_behind;
+    in_a_child_that_is_killed(create_and_publish);
+    ok("a dead owner's region is found", region_find(&left_behind, name, &format) == 1);
+    somebody_unlinks = true;
+    CHECK(region_own(&owner, name, &format));
+    ok("it lost its name just when it was claimed: a new one is made", owner.is_new);
+    struct region_claim claim = atomic_load(&left_behind.header->owner);
+    ok("and the claim on the nameless one is given up",
+       claim.pid == 0 && claim.state == REGION_CLOSED);
+    region_close(&left_behind);
+    region_close(&owner);
+}
+
 /* Children meet at each round and try for the same place at once. */
 static void test_race(void)
 {
@@ -249,6 +284,7 @@ int main(void)
     test_life();
     test_deaths();
     test_unlinked_meanwhile();
+    test_claim_without_name();
     refuses("another magic", "XMAS", 1, 4096, 4096);
     refuses("another version", "TEST", 2, 4096, 4096);
     refuses("another size", "TEST", 1, 8192, 8192);
