@@ -139,7 +139,7 @@ claim:
     :: at_work = me
 #else
     :: atomic { name == mine -> assert(!alive[at_work]); at_work = me }
-    :: atomic { name != mine -> let_go(); goto open } /* unlinked meanwhile */
+    :: atomic { name != mine -> objects[mine].owner = 0; let_go(); goto open } /* unlinked meanwhile */
 #endif
     KILLED
     fi;

@@ -167,13 +167,11 @@ static inline int region_try_create(struct region *region, const struct region_f
         claim = (struct region_claim){getpid(), (uint16_t)(found.generation + 1), REGION_BUILDING};
     } while (!region_claim(&region->header->owner, &found, claim));
     int is_named = region_is_named(region->name, &region->object, claim);
-    if (is_named == -1) {
+    if (is_named != 1) { /* who still works in it must not wait for this process */
         int error = errno;
         region_leave(&region->header->owner, claim);
-        return region_fail(region, error, "%s", strerror(error));
+        return is_named == 0 ? 0 : region_fail(region, error, "%s", strerror(error));
     }
-    if (is_named == 0)
-        return 0;
     region->mine = claim;
     region->is_adopted = found.state == REGION_READY || found.state == REGION_CLOSED;
     return 1;
