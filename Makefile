@@ -188,6 +188,10 @@ verify: ## the models beside the code, every state of them, by spin
 races: ## the halves of lessons 02 to 05 as threads, under ThreadSanitizer; and a mistake in each
 	@prove --failures --comments --exec '' tests/races.t
 
+coverage: ## what the tests reach, by lesson, and each line that they don't, with its reason (needs gcovr)
+	@tools/coverage.sh
+.PHONY: coverage
+
 test-exhaustive: $(LONG_TESTS) ## all 2^32 floats through every sigmoid (some minutes)
 	@prove --failures --comments --exec '' $^
 

@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# coverage.sh - which lines the tests reach; every other one is listed with its reason, or this fails
+#
+# Usage: coverage.sh [again]     (make coverage)
+# Builds all in a copy, build/coverage, so that it counts, and runs the tests there. Then it prints what part of
+# the lines and branches was reached, by folder; the lines of the lessons and of common/ that were not, by the
+# reason that tests/uncovered.txt gives; and what that list lacks, or has too much. `again` runs no test.
+# Exit status: 0 all is so, or a tool is missing; 1 a test failed, or a line without a reason was not reached.
+
+set -u
+cd "$(dirname "$0")/.." || exit 1
+list=$PWD/tests/uncovered.txt
+flags='-O0 -g --coverage -fprofile-update=atomic'
+flags+=' -fkeep-inline-functions -fkeep-static-functions' # or what no program calls would not be counted
+
+need() { # PROGRAM PACKAGE
+    command -v "$1" >/dev/null && return
+    echo "coverage: skipped: $1 is missing; on Debian and Ubuntu: sudo apt-get install $2"
+    exit 0
+}
+
+# Without the tests that build copies of their own: what runs there is not counted here.
+copy() {
+    rm -rf build/coverage && mkdir -p build/coverage/build
+    tar cf - --exclude=.git --exclude=./build --exclude=make.t --exclude=mmap_db_builds.t \
+        --exclude=pitfalls_mutants.t --exclude='unit_*.t' . | tar xf - -C build/coverage
+    make -s -C build/coverage clean && mkdir -p build/coverage/build
+    gcc -O2 -c -o build/coverage/build/coverage_end.o tests/coverage_end.c
+}
+
+build_and_test() {
+    make -s -j2 -C build/coverage CC=gcc CFLAGS="$flags" \
+        LDFLAGS="-Wl,--wrap=_exit $PWD/build/coverage/build/coverage_end.o" test
+}
+
+# Each bench at its shortest. What it reaches counts; how it ends doesn't, since that is a matter of speed.
+run_benches() {
+    local bench
+    while read -r -a bench; do
+        timeout 60 "build/coverage/${bench[0]}" "${bench[@]:1}" >/dev/null 2>&1
+    done <<'END'
+02_buffer_transfer/bench --seconds 1
+03_ring_buffer/bench --messages 1000 --rounds 1
+03_ring_buffer/bench_8 --messages 1000 --rounds 1
+04_mmap_db/bench --records 1000 --large 1000 --operations 1000 --rounds 1 --folder build/coverage/build
+05_simd/bench --megabytes 1
+07_sysv/bench --mib 64 --rounds 1
+END
+}
+
+# Of all programs together: a header's line is reached if it is in one of them.
+count() {
+    (cd build/coverage && gcovr --root . --filter '(common|tools|pitfalls|[0-9][^/]*)/' --xml-pretty --xml build/lines.xml \
+        --csv build/files.csv)
+}
+
+table() {
+    printf '%-26s %7s %8s %7s   %8s %8s %7s\n' '' lines reached '' branches reached ''
+    awk -F, '
+        function row(name, i) {
+            printf "%-26s %7d %8d %6.1f%%   %8d %8d %6.1f%%\n", name, n[name, 2], n[name, 3], \
+                100 * n[name, 3] / n[name, 2], n[name, 5], n[name, 6], 100 * n[name, 6] / n[name, 5]
+        }
+        NR > 1 {
+            folder = substr($1, 1, index($1, "/") - 1)
+            if (!(folder in seen)) { seen[folder]; folders[++count] = folder }
+            for (i = 2; i <= 6; i++) { n[folder, i] += $i; n["all", i] += $i }
+        }
+        END { for (i = 1; i <= count; i++) row(folders[i]); row("all") }' build/coverage/build/files.csv
+}
+
+# FILE:LINE:TEXT of each line that was not reached. What goes on over several lines counts as its first one,
+# if that was not reached either.
+unreached() {
+    awk '
+        function attribute(name) {
+            return match($0, " " name "=\"[^\"]*\"") ? substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 4) : ""
+        }
+        function load(path, line) {
+            for (lines = 0; (getline line < path) > 0;) { sub(/^ +/, "", line); text[++lines] = line }
+            close(path)
+        }
+        function goes_on(line) { sub(/ *\/[*].*/, "", line); return line ~ /([,("=+*?:|&<>-]|return)$/ && line !~ /^(default|case .*):$/ }
+        /<class / { file = attribute("filename"); load(file); split("", missed); wanted = file !~ /^(tools|pitfalls)\// }
+        /<line / && wanted && attribute("hits") == 0 { missed[attribute("number")] }
+        /<\/class>/ && wanted {
+            for (i = 1; i <= lines; i++) {
+                if (!(i in missed)) continue
+                for (first = i; goes_on(text[first - 1]) || text[first] ~ /^[?:]/; first--);
+                if (first == i || !(first in missed)) print file ":" i ":" text[i]
+            }
+        }' build/coverage/build/lines.xml
+}
+
+# Prints each of these lines under its reason, then what has none. Exit status: 1 if a line has none.
+reasons() {
+    awk -v list="$list" '
+        function keep(reason, what) { under[reason] = under[reason] "    " what "\n" }
+        BEGIN {
+            while ((getline line < list) > 0) {
+                if (line ~ /^#/ || line == "") continue
+                if (line !~ /^ /) { reasons[++count] = line; continue }
+                sub(/^ +/, "", line)
+                entries[++listed] = line
+                reason_of[line] = reasons[count]
+            }
+        }
+        {
+            file = substr($0, 1, index($0, ":") - 1)
+            where = $0
+            sub(/:[0-9]+:/, ": ")
+            entry = $0 in reason_of ? $0 : file ": *"
+            if (entry in reason_of) keep(reason_of[entry], where)
+            else without[++missing] = where
+            needed[entry]
+        }
+        END {
+            for (i = 1; i <= count; i++) if (under[reasons[i]] != "") printf "%s\n%s", reasons[i], under[reasons[i]]
+            for (i = 1; i <= listed; i++) if (!(entries[i] in needed)) print "listed, but reached: " entries[i]
+            for (i = 1; i <= missing; i++) print "NOT REACHED, NOT LISTED: " without[i]
+            print missing + 0 " lines are not reached, and not listed in tests/uncovered.txt"
+            exit missing > 0
+        }'
+}
+
+need gcc gcc
+need gcov gcc
+need gcovr gcovr
+if ! gcc --version | grep -q 'Free Software Foundation'; then
+    echo "coverage: skipped: gcc is another compiler's name here"
+    exit 0
+fi
+if [ "${1:-}" != again ]; then
+    copy && build_and_test || exit 1
+    run_benches
+fi
+count && table && echo && unreached >build/coverage/build/unreached && reasons <build/coverage/build/unreached
