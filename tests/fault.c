@@ -1,11 +1,13 @@
 /* fault.c - a library for LD_PRELOAD that makes the N-th call of one function fail
  *
- * Build:   cc fault.c -o fault.so -shared -fPIC -ldl
+ * Partner: fault_more.c, with more of such functions.
+ * Build:   cc fault.c fault_more.c -o fault.so -shared -fPIC -ldl
  * Run:     FAULT=mmap:2:12 FAULT_MARK=file LD_PRELOAD=./fault.so PROGRAM
  *
  * The second mmap() returns MAP_FAILED with errno 12, and the file is made: so one knows that the
  * program came that far. The function `any` is each of those below. FAULT=any:5:-9 instead sends the
- * signal 9 to the program itself before the fifth call; if it survives that, the call is done. Linux only.
+ * signal 9 to the program itself before the fifth call; if it survives that, the call is done. Of several
+ * faults, FAULT='mmap:2:12 close:1:5', each one counts its own calls. Linux only.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -25,42 +27,46 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Is this the call that has to fail? Then errno is what it has to be. */
-static bool is_due(const char *function)
+#include "fault.h"
+
+enum { FAULTS_MAX = 8 };
+
+/* That is the call: leaves the mark, and sets errno. False: it was only to get a signal. */
+static bool fail_with(int error)
 {
-    static int calls;
-    const char *fault = getenv("FAULT");
-    size_t length = strlen(function);
-    char *end;
-    if (fault == NULL)
-        return false;
-    if (strncmp(fault, "any:", 4) == 0)
-        length = 3;
-    else if (strncmp(fault, function, length) != 0 || fault[length] != ':')
-        return false;
-    if (++calls != strtol(fault + length + 1, &end, 10))
-        return false;
     FILE *mark = fopen(getenv("FAULT_MARK"), "w");
     if (mark != NULL)
         fclose(mark);
-    int error = (int)strtol(end + 1, NULL, 10);
     if (error < 0)
         raise(-error);
     errno = error;
     return error > 0;
 }
 
-/* Where the address stands of the function of that name which this library stands in front of. */
-static void **next_address(const char *function)
+bool fault_is_due(const char *function)
+{
+    static int calls[FAULTS_MAX];
+    const char *fault = getenv("FAULT");
+    size_t length = strlen(function);
+    for (int i = 0; i < FAULTS_MAX && fault != NULL; i++) {
+        char *end;
+        bool is_any = strncmp(fault, "any:", 4) == 0;
+        const char *number = fault + (is_any ? 3 : length);
+        if ((is_any || strncmp(fault, function, length) == 0) && *number == ':' &&
+            ++calls[i] == strtol(number + 1, &end, 10))
+            return fail_with((int)strtol(end + 1, NULL, 10));
+        fault = strchr(fault, ' ');
+        fault += fault != NULL;
+    }
+    return false;
+}
+
+void **fault_next_address(const char *function)
 {
     static _Thread_local void *address;
     address = dlsym(RTLD_NEXT, function);
     return &address;
 }
-
-#define NEXT(function) (*(__typeof__(function) **)next_address(#function))
-#define FAIL_OR_CALL(function, failure, ...)                                                       \
-    (is_due(#function) ? (failure) : NEXT(function)(__VA_ARGS__))
 
 /* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): libc's headers say __fd. */
 int shm_open(const char *name, int flags, mode_t mode)

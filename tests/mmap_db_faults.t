@@ -3,17 +3,9 @@
 # do not meet, so each has its fault alone
 
 . "$(dirname "$0")/lib.sh"
+. "$root/tests/fault_lib.sh"
 
-if [ "$(uname)" != Linux ]; then
-    skip 'failing system calls' 'LD_PRELOAD works so on Linux only'
-    exit
-fi
-export FAULT_MARK=$work/mark
-# A sanitizer wants to be the first library; it need not be for this.
-export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0:detect_leaks=0
-${CC:-cc} -O2 "$root/tests/fault.c" -o fault.so -shared -fPIC -ldl
-error=5
-reason='Input/output error'
+faults_work_here || exit
 functions=(open fstat flock fcntl pread pwrite posix_fallocate ftruncate mmap msync fsync read write)
 file=$work/faults.dat
 seq 1 40 | sed 's/.*/n&,&/' >forty.csv
