@@ -1,4 +1,4 @@
-/* fault_more.c - more functions that fault.c can make fail: of sockets, queues, processes and memory
+/* fault_more.c - more functions that fault.c can make fail: of sockets, queues, semaphores, standard output, memory
  *
  * Partner: fault.c, which says how. Without _GNU_SOURCE, with which the headers declare some of these
  * with types that have no name.
@@ -10,6 +10,7 @@
 #include <semaphore.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -135,6 +136,22 @@ extern int getentropy(void *buffer, size_t bytes);
 int getentropy(void *buffer, size_t bytes)
 {
     return FAIL_OR_CALL(getentropy, -1, buffer, bytes);
+}
+
+int setvbuf(FILE *file, char *buffer, int mode, size_t bytes)
+{
+    return FAIL_OR_CALL(setvbuf, -1, file, buffer, mode, bytes);
+}
+
+int vprintf(const char *format, va_list values)
+{
+    return FAIL_OR_CALL(vprintf, -1, format, values);
+}
+
+/* What an optimizing compiler makes of it. */
+int vfprintf(FILE *file, const char *format, va_list values)
+{
+    return file == stdout && fault_is_due("vprintf") ? -1 : NEXT(vfprintf)(file, format, values);
 }
 
 extern int sched_setaffinity(pid_t process, size_t bytes, const void *processors);

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# buffer_transfer_faults.t - lesson 02: certain calls fail, or come just when the other half does something
+
+. "$(dirname "$0")/lib.sh"
+. "$root/tests/torture_lessons.sh"
+. "$root/tests/fault_lib.sh"
+
+lesson=buffer_transfer
+name_halves
+invalid=22 no_memory=12 stop=-19 seconds=1
+points=(--points 5 --batch 1)
+buffer_transfer_producer() {
+    command=("$root/02_buffer_transfer/producer" --name "$name" --timeout "$seconds" "${points[@]}")
+}
+buffer_transfer_consumer() {
+    command=("$root/02_buffer_transfer/consumer" --name "$name" --timeout "$seconds" "${output[@]}")
+}
+output=()
+faults_work_here || exit
+
+ok 'a region of another user: the producer' says_of producer geteuid:1:77 "cannot create $name: it belongs to user"
+rm -f "/dev/shm$name"*
+ok "a semaphore that can't be waited for: the consumer" says_of consumer "sem_clockwait:1:$invalid" 'Invalid argument'
+
+# --- at one certain line ---------------------------------------------------------------------
+
+is_stopped() { # PID
+    grep -q '^State:.T' "/proc/$1/status"
+}
+start_half() { # LABEL HALF [FAULT]
+    "buffer_transfer_$2" "$1"
+    FAULT=${3:-} LD_PRELOAD=${3:+$work/fault.so} start "$1" "${command[@]}"
+}
+
+start_half p producer "sem_post:4:$stop" # two to accept the consumer, one for each batch
+start_half c consumer
+ok 'a producer stops amid its points' eventually is_stopped "$p"
+ok '... the consumer waits no longer than its time-out' ends "$c" 1
+ok '... and says so' says c.err "^consumer: the producer \(pid $p\) sent nothing for 1 s; is it suspended\?"
+kill -CONT "$p"
+ends "$p" 1
+
+start_half p producer
+start_half c consumer "vprintf:1:$stop"
+ok 'a consumer stops before it prints the first point' eventually is_stopped "$c"
+ok '... the producer waits no longer than its time-out' ends "$p" 1
+ok '... and says so' says p.err "^producer: no consumer took anything for 1 s; start one: "
+kill -CONT "$c"
+ok '... the consumer has what was sent' ends "$c" 0
+is '... and nothing else' "$(grep -c '^point' c.out)" 1
+
+seconds=30
+start_half p1 producer
+start_half c consumer "vprintf:1:$stop"
+ok 'a consumer stops before it prints the first point' eventually is_stopped "$c"
+end_quietly 9 "$p1"
+start_half p2 producer
+eventually is_waiting p2
+kill -CONT "$c"
+ok '... of a producer that dies, and another one takes the region over' ends "$c" 1
+ok '... it says what that means' says c.err '; the last points are not to be trusted$'
+seconds=1
+ends "$p2" 1
+
+# --- memory ----------------------------------------------------------------------------------
+
+if grep -q __asan_init "$root/02_buffer_transfer/producer"; then
+    skip 'no memory' "a sanitizer has its own"
+    exit
+fi
+faults_work_here -DFAULT_MEMORY
+echo text >sent
+points=(--file sent)
+ok 'no memory for the file' says_of producer "realloc:1:$no_memory" 'no memory for sent: as one message, it has to fit'
