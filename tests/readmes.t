@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# readmes.t - every README's two-terminal transcript, run and compared; its links and anchors looked up
+# readmes.t - every README's two-terminal transcript, run and compared; every text's links and anchors looked up
 #
 # A transcript is two blocks ```console, each with a command behind "$ " and what it prints. What
 # differs from run to run is made alike: pids, and the time it took.
@@ -71,10 +71,21 @@ for readme in "$root"/README.md "$root"/[0-9]*/README.md; do
     ok "${readme#"$root"/}: the transcript is what one sees" transcript_is_true "$readme"
 done
 
+# What "#..." may be behind a file's name: its headings, as GitHub makes them.
+fragments() { # FILE
+    awk '/^```/ { inside = !inside } !inside' "$1" | sed -n 's/^##* //p' | LC_ALL=C tr '[:upper:]' '[:lower:]' |
+        LC_ALL=C sed -e 's/[^a-z0-9 _-]//g' -e 's/ /-/g'
+}
+
 links_lead_somewhere() { # README
-    local target missing=0
+    local target file missing=0
     while read -r target; do
-        [ -e "$(dirname "$1")/${target%%#*}" ] || { echo "#   dead link: $target"; missing=1; }
+        file=$(dirname "$1")/${target%%#*}
+        [ -n "${target%%#*}" ] || file=$1
+        [ -e "$file" ] || { echo "#   dead link: $target"; missing=1; continue; }
+        case $target in
+            *\#*) fragments "$file" | grep -qxF -e "${target#*#}" || { echo "#   no such heading: $target"; missing=1; } ;;
+        esac
     done < <(grep -oE '\]\([^)]+\)' "$1" | sed -E 's/^\]\((.*)\)$/\1/' | grep -v '^http')
     return "$missing"
 }
@@ -90,7 +101,7 @@ modelled() { # MODEL: what it stands for, on the line that says so
 anchors_exist() { # README or model: each `[anchor]` stands in a source of the lesson or of common/
     local anchor missing=0
     while read -r anchor; do
-        grep -qF -e "$anchor" "$(dirname "$1")"/*.[ch] "$root"/common/*.h ||
+        grep -qsF -e "$anchor" "$(dirname "$1")"/*.[ch] "$root"/common/*.h ||
             { echo "#   no such anchor: $anchor"; missing=1; }
     done < <("${2:-cited}" "$1" | sort -u)
     return "$missing"
@@ -109,6 +120,14 @@ anchors_are_where_it_says() { # README
     return "$missing"
 }
 
+anchors_are_somewhere() { # TEXT
+    local anchor missing=0
+    while read -r anchor; do
+        grep -qF -e "$anchor" "$root"/[0-9]*/*.[ch] "$root"/common/*.h || { echo "#   no such anchor: $anchor"; missing=1; }
+    done < <(cited "$1" | sort -u)
+    return "$missing"
+}
+
 readme=$root/pitfalls/README.md
 ok 'pitfalls/README.md: every link leads somewhere' links_lead_somewhere "$readme"
 ok 'pitfalls/README.md: every anchor is in the file that it names' anchors_are_where_it_says "$readme"
@@ -120,6 +139,12 @@ is 'pitfalls/README.md: each is in the table of symptoms' \
 for readme in "$root"/README.md "$root"/[0-9]*/README.md; do
     ok "${readme#"$root"/}: every link leads somewhere" links_lead_somewhere "$readme"
     ok "${readme#"$root"/}: every anchor is in the code" anchors_exist "$readme"
+done
+
+for text in GUIDE CLASSROOM CONTRIBUTING CHANGELOG; do
+    ok "$text.md: every link leads somewhere" links_lead_somewhere "$root/$text.md"
+    ok "$text.md: every anchor is in the file that it names" anchors_are_where_it_says "$root/$text.md"
+    ok "$text.md: every anchor is in the code" anchors_are_somewhere "$root/$text.md"
 done
 
 for model in "$root"/{common,[0-9]*}/*.pml; do
