@@ -2,6 +2,7 @@
 #ifndef COMPARE_H
 #define COMPARE_H
 
+#include "bars.h"
 #include "plan.h"
 #include "table.h"
 
@@ -67,6 +68,8 @@ static inline void measure_row(struct pair *pair, const struct plan *plan, struc
     row->bounce_ns[1] = bounce(pair);
     leave_reader(pair);
     note_result(row);
+    if (plan->bars)
+        print_bars(row);
 }
 
 /* Which ways to wait belong to a transport? What goes through the kernel waits there. */
@@ -124,7 +127,10 @@ static inline void compare(struct pair *pair, const struct plan *plan, FILE *csv
     each_row(pair, plan, each_row(pair, plan, 0));
     show_progress(NULL, 0, 0);
     write_csv(csv, plan->csv_path);
-    print_tables(pair, clock_ns);
+    if (plan->bars)
+        print_ratios();
+    else
+        print_tables(pair, clock_ns);
 }
 
 #endif

@@ -9,6 +9,7 @@ enum { SIZES_MAX = 16, COUNT_MAX = 100000000, SIZE_MAX_BYTES = 110 << 20 };
 struct plan {
     const char *transport_list, *wait_list, *size_list, *csv_path;
     long long count, warmup; /* -1: as many as fit the time */
+    bool bars;               /* instead of the tables */
     bool tests[TESTS], transports[TRANSPORTS], waits[WAITS];
     uint64_t sizes[SIZES_MAX];
     size_t size_count;
@@ -83,9 +84,12 @@ static inline void read_plan(struct plan *plan, const char *mode)
     if (!plan->tests[TEST_LATENCY] && !plan->tests[TEST_THROUGHPUT])
         usage_die("unknown test %s; give latency, throughput or compare, or nothing for the menu",
                   mode);
-    if (mode == NULL && (plan->transport_list != NULL || plan->wait_list != NULL ||
-                         plan->csv_path != NULL || plan->count != -1 || plan->warmup != -1))
+    if (mode == NULL &&
+        (plan->transport_list != NULL || plan->wait_list != NULL || plan->csv_path != NULL ||
+         plan->bars || plan->count != -1 || plan->warmup != -1))
         usage_die("these options are for a test; give latency, throughput or compare before them");
+    if (plan->bars && plan->tests[TEST_THROUGHPUT])
+        usage_die("--bars: in a stream no message has a time of its own; give latency");
     read_names("transport", plan->transport_list, transport_name, plan->transports, TRANSPORTS);
     read_names("sync", plan->wait_list, wait_name, plan->waits, WAITS);
     read_sizes(plan);

@@ -116,6 +116,12 @@ static inline void print_ratio(uint32_t test, uint64_t wanted)
     print_data("\n");
 }
 
+static inline void print_ratios(void)
+{
+    print_ratio(TEST_LATENCY, RATIO_BYTES);
+    print_ratio(TEST_THROUGHPUT, RATIO_STREAM_BYTES);
+}
+
 /* ---- the host ---- */
 
 static inline void print_host(uint64_t clock_ns)
@@ -165,8 +171,7 @@ static inline void print_tables(const struct pair *pair, uint64_t clock_ns)
         print_throughputs();
     print_data("\n");
     print_notes(pair);
-    print_ratio(TEST_LATENCY, RATIO_BYTES);
-    print_ratio(TEST_THROUGHPUT, RATIO_STREAM_BYTES);
+    print_ratios();
 }
 
 #endif

@@ -27,6 +27,7 @@ static const char help[] =
     "  --cpu A,B          the processors for the writer and the reader (default the first two "
     "that\n"
     "                     the writer may use; with the menu, wherever they are)\n"
+    "  --bars             latency: how each row's times are distributed, instead of the tables\n"
     "  --csv FILE         the figures as a table for programs, too\n"
     "  --name NAME        the region's name: a slash and up to 29 other characters (default "
     "/myshm)\n"
@@ -51,6 +52,7 @@ static void read_options(int argc, char **argv)
         {"count", .number = &plan.count, .minimum = 1, .maximum = 100000000},
         {"warmup", .number = &plan.warmup, .minimum = 0, .maximum = 100000000},
         {"cpu", .text = &cpus},
+        {"bars", .flag = &plan.bars},
         {"csv", .text = &plan.csv_path},
         {"name", .text = &name},
         {"timeout", .number = &pair.timeout_s, .minimum = 0, .maximum = 1000000},

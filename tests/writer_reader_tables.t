@@ -26,4 +26,21 @@ ok 'no reader: the file' exits 1 "$root/06_writer_reader_bench/writer" latency -
 ok 'that was there is still there' cmp kept table
 ok 'in order: min <= p50 <= p99 <= p99.9 <= max' awk -F, \
     '$1 == "latency" && !($6 <= $8 && $8 <= $9 && $9 <= $10 && $10 <= $11) { bad = 1; print "#  ", $0 } END { exit bad }' table
+
+start r "$root/06_writer_reader_bench/reader" --name "$name" --quiet
+start w "$root/06_writer_reader_bench/writer" latency --name "$name" --bars --count 200 --warmup 1 --size 64 \
+    --transport shm,pipe --sync spin
+ok 'bars instead of tables' ends "$w" 0
+ok '... the reader ends with it' ends "$r" 0
+for way in 'shm spin' pipe handover; do
+    sed -n "/^$way: 200 times 64 bytes/,/^$/p" w.out >drawn
+    ok "$way: a line for each power of two" says drawn '^< +[0-9.]+ [num]?s  [#. ]{20} +[0-9.]+ %$'
+    ok '... which make 99 to 100 %' awk '/^</ { sum += $(NF - 1); marks += gsub("#", "") }
+        END { exit !(sum > 98 && sum < 102 && marks < 30) }' drawn
+done
+is '... and no table' "$(grep -cE ' -> |^Measured' w.out)" 0
+ok '... the ratio' says w.out '^A round trip of 64 bytes.*shm 1 : pipe [0-9.]+$'
+ok '... not of a stream' exits 2 "$root/06_writer_reader_bench/writer" throughput --bars --name "$name"
+ok '... and says why' says err 'a time of its own'
+ok '... nor in the menu' exits 2 "$root/06_writer_reader_bench/writer" --bars --name "$name"
 ok 'nothing is left' nothing_is_left
