@@ -193,23 +193,29 @@ static void measure_speeds(void)
             speeds[isa] = kernel_speed(kernels_select(isa), kernel);
 }
 
+/* On a terminal: a bar for each instruction set that is there; a star at the one that will be used. */
+static void show_speeds(void)
+{
+    double best = 0;
+    for (int i = 0; i < ISA_COUNT; i++)
+        best = speeds[i] > best ? speeds[i] : best;
+    for (enum isa isa = 0; line.is_on && isa < ISA_COUNT; isa++) {
+        char bar[24];
+        if (speeds[isa] > 0)
+            fprintf(stderr, "%-6s %c %s %5.1f GB/s\n", kernels_name(isa),
+                    isa == kernels->isa ? '*' : ' ', live_bar(bar, speeds[isa] / best),
+                    speeds[isa]);
+    }
+}
+
 static void show_live_line(int64_t now)
 {
     if (!live_line_due(&line, now))
         return;
-    char speed[24], bar[24], bars[256] = "";
-    double per_second = live_line_rate(&line, now, processed), best = 0;
-    for (int i = 0; i < ISA_COUNT; i++)
-        best = speeds[i] > best ? speeds[i] : best;
-    for (enum isa isa = 0; isa < ISA_COUNT; isa++) {
-        size_t length = strlen(bars);
-        if (speeds[isa] > 0)
-            snprintf(bars + length, sizeof bars - length, "  %s%s %s %.0f", kernels_name(isa),
-                     isa == kernels->isa ? "*" : "", live_bar(bar, speeds[isa] / best),
-                     speeds[isa]);
-    }
-    live_line_show(&line, "%s batches/s  %.1f GB/s%s", rate_text(speed, per_second),
-                   per_second * BATCH_BYTES / 1e9, bars);
+    char speed[24];
+    double per_second = live_line_rate(&line, now, processed);
+    live_line_show(&line, "%s batches/s  %.1f GB/s", rate_text(speed, per_second),
+                   per_second * BATCH_BYTES / 1e9);
 }
 
 /* [stop] Ctrl-C in one terminal reaches both halves: so after a stop signal the producer has a
@@ -323,6 +329,7 @@ int main(int argc, char **argv)
     enum half producer = HALF_DIED;
     while (producer == HALF_DIED && join()) {
         measure_speeds();
+        show_speeds();
         producer = process();
         if (producer == HALF_DIED)
             leave(); /* and wait for the next producer */
