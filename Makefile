@@ -3,45 +3,35 @@
 # A program is one .c file, built beside its source, and what its lesson's programs have in common
 # (NAME_parts). CC, CFLAGS and LDFLAGS are yours; SANITIZE=address,undefined builds with sanitizers.
 
-# The demo and the benchmarks disturb nobody who runs the same lesson at the same time.
+# The benchmarks disturb nobody who runs the same lesson at the same time.
 OWN_NAME := --name /make-$$$$
-OWN_FILE := /tmp/make-$$$$.dat
 
 LESSONS := countdown buffer_transfer ring_buffer mmap_db simd writer_reader_bench sysv
 
 countdown_programs := 01_countdown/producer 01_countdown/consumer
-countdown_demo     := "01_countdown/producer --interval 200 $(OWN_NAME)" "01_countdown/consumer $(OWN_NAME)"
 countdown_bench    := "01_countdown/producer --from 100000 --interval 0 $(OWN_NAME)" "01_countdown/consumer $(OWN_NAME)"
 
 buffer_transfer_programs := 02_buffer_transfer/producer 02_buffer_transfer/consumer
-buffer_transfer_demo     := "02_buffer_transfer/producer --points 100 --rate 40 $(OWN_NAME)" "02_buffer_transfer/consumer $(OWN_NAME)"
-buffer_transfer_live     := 1
 buffer_transfer_benches  := 02_buffer_transfer/bench
 
 ring_buffer_programs := 03_ring_buffer/producer 03_ring_buffer/consumer
-ring_buffer_demo     := "03_ring_buffer/producer --count 20000000 $(OWN_NAME)" "03_ring_buffer/consumer $(OWN_NAME)"
 ring_buffer_benches  := 03_ring_buffer/bench 03_ring_buffer/bench_8
 
 mmap_db_programs := 04_mmap_db/writer 04_mmap_db/reader
 mmap_db_parts    := $(addprefix 04_mmap_db/,db.c check.c crc.c grow.c index.c lock.c open.c record.c recover.c)
-mmap_db_demo     := "04_mmap_db/reader --file $(OWN_FILE) watch --count 5" "04_mmap_db/writer --file $(OWN_FILE) load 04_mmap_db/cities.csv"
 mmap_db_benches  := 04_mmap_db/bench
 
 simd_programs := 05_simd/producer 05_simd/consumer
 simd_parts    := 05_simd/kernels.c 05_simd/kernels_scalar.c 05_simd/kernels_sse2.c 05_simd/kernels_avx2.c \
 	05_simd/kernels_avx512.c 05_simd/kernels_neon.c
-simd_demo     := "05_simd/producer --batches 1000000 $(OWN_NAME)" "05_simd/consumer $(OWN_NAME)"
-simd_live     := 1
 simd_benches  := 05_simd/bench
 
 writer_reader_bench_programs := 06_writer_reader_bench/writer 06_writer_reader_bench/reader
 writer_reader_bench_parts    := $(addprefix 06_writer_reader_bench/,runs.c gauge.c lane.c wait.c memory.c stream.c) \
 	$(wildcard 06_writer_reader_bench/transport*.c)
-writer_reader_bench_demo     := "06_writer_reader_bench/writer latency --transport shm,pipe,unix --sync spin,sem --size 1024 --count 2000 $(OWN_NAME)" "06_writer_reader_bench/reader $(OWN_NAME)"
 
 # Its objects are found by a file instead of a name: one that make has made in this folder.
 sysv_programs := 07_sysv/producer 07_sysv/consumer
-sysv_demo     := "07_sysv/producer --key build/flags" "07_sysv/consumer --key build/flags"
 sysv_input    := LICENSE
 sysv_benches  := 07_sysv/bench
 
@@ -156,11 +146,9 @@ run-mmap_db: $(mmap_db_programs) 04_mmap_db/cities.csv
 	@04_mmap_db/writer load 04_mmap_db/cities.csv
 	@04_mmap_db/reader watch
 
-# A recipe's first failure ends the demo with its status.
-demo: $(PROGRAMS) ## every lesson at work, a few seconds each
-	@trap 'rm -f $(OWN_FILE)' EXIT; $(foreach lesson,$(LESSONS),\
-		printf '\n== %s\n' $(lesson); \
-		LIVE=$($(lesson)_live) INPUT=$($(lesson)_input) tools/run_pair.sh $($(lesson)_demo) || exit;)
+# Builds each lesson right before it is shown.
+demo: ## LESSON=NAME: a tour of the lessons, both halves at work; without LESSON all of them, in two minutes
+	+@MAKE="$(MAKE)" tools/demo.sh $(LESSON)
 
 pitfalls: $(PITFALLS) ## the classic mistakes, each seen to go wrong and seen put right
 	@tools/pitfalls.sh $^

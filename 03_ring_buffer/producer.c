@@ -138,9 +138,8 @@ static void show_live_line(int64_t now)
     char speed[24], bar[24];
     double fill = (double)messages_left() / (double)slots;
     double per_second = live_line_rate(&line, now, sent());
-    live_line_show(&line, "%s messages/s  ring %s %3.0f %%  full %llu times",
-                   rate_text(speed, per_second), live_bar(bar, fill), fill * 100,
-                   (unsigned long long)times_full);
+    live_line_show(&line, "ring %s %3.0f %%  %s messages/s  full %llu times", live_bar(bar, fill),
+                   fill * 100, rate_text(speed, per_second), (unsigned long long)times_full);
 }
 
 /* Says what has become of the consumer, once. Its death loses nothing: the ring keeps what it has

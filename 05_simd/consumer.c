@@ -202,7 +202,7 @@ static void show_speeds(void)
     for (enum isa isa = 0; line.is_on && isa < ISA_COUNT; isa++) {
         char bar[24];
         if (speeds[isa] > 0)
-            fprintf(stderr, "%-6s %c %s %5.1f GB/s\n", kernels_name(isa),
+            fprintf(stderr, "%-6s%c %s %3.0f GB/s\n", kernels_name(isa),
                     isa == kernels->isa ? '*' : ' ', live_bar(bar, speeds[isa] / best),
                     speeds[isa]);
     }

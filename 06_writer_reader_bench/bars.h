@@ -49,8 +49,8 @@ static inline void print_bars(const struct row *row)
     uint64_t all = durations->count, shown = 0, from_ns = 1;
     uint64_t last_ns = histogram_percentile(durations, 0.99);
     show_progress(NULL, 0, 0);
-    print_data("\n%s: %llu times %llu bytes and back\n", row_name(row), (unsigned long long)all,
-               (unsigned long long)row->bytes);
+    print_data("\n%s: %llu x %llu bytes%s\n", row_name(row), (unsigned long long)all,
+               (unsigned long long)row->bytes, row->test == TEST_LATENCY ? " and back" : "");
     while (from_ns * 2 <= durations->min_ns)
         from_ns *= 2;
     for (; shown < all && from_ns <= last_ns; from_ns *= 2) {

@@ -33,7 +33,7 @@ start w "$root/06_writer_reader_bench/writer" latency --name "$name" --bars --co
 ok 'bars instead of tables' ends "$w" 0
 ok '... the reader ends with it' ends "$r" 0
 for way in 'shm spin' pipe handover; do
-    sed -n "/^$way: 200 times 64 bytes/,/^$/p" w.out >drawn
+    sed -n "/^$way: 200 x 64 bytes/,/^$/p" w.out >drawn
     ok "$way: a line for each power of two" says drawn '^< +[0-9.]+ [num]?s  [#. ]{20} +[0-9.]+ %$'
     ok '... which make 99 to 100 %' awk '/^</ { sum += $(NF - 1); marks += gsub("#", "") }
         END { exit !(sum > 98 && sum < 102 && marks < 30) }' drawn
