@@ -74,21 +74,22 @@ static void leave(void)
 static void join_writer(void)
 {
     int64_t deadline = timeout_deadline(timeout_s);
+    struct backoff backoff = {0};
     if (region_attach(&region, names.region, &bench_format, 0) == -1 && errno == ETIMEDOUT)
         note("waiting for the writer; in another terminal: ./writer%s", names.option);
     while (region.header == NULL || region_join(&region) == -1) {
         if (region.header != NULL && errno != EAGAIN)
             die("cannot join %s: %s", names.region, region.problem);
         region_close(&region);
-        int64_t look_ms = (next_look(deadline) - now_ns()) / NS_PER_MS;
-        if (region_attach(&region, names.region, &bench_format, look_ms > 0 ? (int)look_ms : 0) ==
-            0)
-            continue;
         exit_if_stopped();
-        if (errno != ETIMEDOUT)
-            die("cannot open %s: %s", names.region, region.problem);
         if (deadline_passed(deadline))
             die("no writer came within %lld s; start one: ./writer%s", timeout_s, names.option);
+        backoff_wait(&backoff); /* a region that is there, and not to be joined, is found at once */
+        int64_t look_ms = (next_look(deadline) - now_ns()) / NS_PER_MS;
+        if (region_attach(&region, names.region, &bench_format, look_ms > 0 ? (int)look_ms : 0) ==
+                -1 &&
+            errno != ETIMEDOUT && errno != EINTR)
+            die("cannot open %s: %s", names.region, region.problem);
     }
     if (region.size_bytes < REGION_BYTES_MIN)
         die("cannot use %s: it has %zu bytes only; " REGION_REMOVE_HINT, names.region,

@@ -143,7 +143,7 @@ static int writer_copies(struct run *run)
     for (uint64_t first = 0; first < run->count; first += run->batch) {
         size_t messages = messages_in_batch(run, first);
         memset(run->buffers->out, letter_of(first), messages * run->bytes);
-        if (await_flag(run, &run->shared->is_ready, ++batch) == -1)
+        if (stopped() == -1 || await_flag(run, &run->shared->is_ready, ++batch) == -1)
             return -1;
         int64_t start = now_ns();
         raise_flag(&run->shared->to_reader, batch);
@@ -163,7 +163,7 @@ static int reader_copies(struct run *run)
     for (uint64_t first = 0; first < run->count; first += run->batch) {
         size_t messages = messages_in_batch(run, first);
         raise_flag(&run->shared->is_ready, ++batch);
-        if (await_flag(run, &run->shared->to_reader, batch) == -1)
+        if (stopped() == -1 || await_flag(run, &run->shared->to_reader, batch) == -1)
             return -1;
         copy_batch(run, messages);
         raise_flag(&run->shared->is_done, batch);

@@ -98,6 +98,17 @@ stranger_comes() {
     return "$status"
 }
 
+# The reader's place is another run's, as it is for a moment when a next writer takes the region over. Here it stays so.
+reader_gives_up() {
+    start w "$writer" latency --name "$name" --size 8 --count 1
+    eventually is_waiting w
+    printf '\377\377' | dd of="/dev/shm$name" bs=1 seek=28 conv=notrunc 2>/dev/null
+    exits 1 timeout 30 "$reader" --name "$name" --quiet --timeout 1 && says err '^reader: no writer came within 1 s'
+    local status=$?
+    kill -INT "$w"
+    ends "$w" 130 && return "$status"
+}
+
 for way in 'shm sem' 'mmap spin' 'sysv spin' pipe fifo unix mq; do
     read -r transport wait <<<"$way"
     options=(--transport "$transport")
@@ -117,4 +128,5 @@ for way in 'shm sem' 'mmap spin' 'sysv spin' pipe fifo unix mq; do
     ok "$way: Ctrl-C on the writer: it does itself" writer_stops "${options[@]}"
 done
 ok 'tcp: a stranger who connects first is turned away' stranger_comes
+ok 'a reader that cannot join gives up after --timeout' reader_gives_up
 ok 'nothing is left' nothing_is_left
