@@ -43,18 +43,21 @@ UNIT_TESTS := $(patsubst %.c,%.t,$(wildcard tests/unit_*.c))
 HOOKED     := tests/hooked_writer
 LONG_TESTS := tests/sigmoid_exhaustive
 BINARIES   := $(PROGRAMS) $(PITFALLS) $(TOOLS) $(UNIT_TESTS) $(LONG_TESTS) $(HOOKED) tests/scribble
+MUTATIONS  := $(LESSONS:%=build/mutations/%)
 PARTS      := $(foreach lesson,$(LESSONS),$($(lesson)_parts:%.c=build/%.o))
 
 CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wvla
 STANDARD := -std=c11 -pthread
 LIBRARIES := $(if $(filter Darwin,$(shell uname)),,-lrt)
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all
 ifdef SANITIZE
 STANDARD += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 COMPILE   = $(CC) $(STANDARD) $(WARNINGS) $(CFLAGS)
 
-.PHONY: all help $(LESSONS) mmap_file simd_processing pitfalls test test-exhaustive torture hostile verify demo bench \
+.PHONY: all help $(LESSONS) mmap_file simd_processing pitfalls test test-exhaustive torture hostile verify races \
+	memcheck mutations fuzz demo bench \
 	bench-all bench-writer_reader_bench plots lint format clean clean-ipc
 .DEFAULT_GOAL := all
 
@@ -173,12 +176,23 @@ hostile: ## ROUNDS=1000 SEED=N: every lesson, built with sanitizers, while a pee
 verify: ## the models beside the code, every state of them, by spin
 	@tools/verify.sh
 
+# What may go wrong between two threads, in memory, and with what others have written; each is skipped by name
+# where its tool is missing.
 races: ## the halves of lessons 02 to 05 as threads, under ThreadSanitizer; and a mistake in each
 	@prove --failures --comments --exec '' tests/races.t
 
 coverage: ## what the tests reach, by lesson, and each line that they don't, with its reason (needs gcovr)
 	@tools/coverage.sh
 .PHONY: coverage
+
+memcheck: all ## every program once under valgrind: no wrong access, nothing lost
+	@prove --timer --failures --comments --exec '' tests/memcheck.sh
+
+mutations: $(MUTATIONS) ## SEED=N: every lesson attaches to 10,000 mutated regions, files, segments
+	@SEED=$(SEED) prove --timer --failures --comments --exec 'timeout 600' $^
+
+fuzz: ## SECONDS=60: libFuzzer, so long each, on the database, the channel, the ring
+	@tests/fuzz.sh $(or $(SECONDS),60)
 
 test-exhaustive: $(LONG_TESTS) ## all 2^32 floats through every sigmoid (some minutes)
 	@prove --failures --comments --exec '' $^
@@ -201,6 +215,11 @@ tests/scribble: tests/scribble.c build/flags
 # no hook can get into the parts that the programs are made of.
 tests/hooked_writer: 04_mmap_db/writer.c tests/db_hooks.c $(mmap_db_parts) $(wildcard 04_mmap_db/*.h) build/flags
 	$(COMPILE) -DDB_TEST_HOOKS -o $@ $(filter %.c,$^) $(LDFLAGS) $(LIBRARIES)
+
+# Always with sanitizers, and together with the half of the lesson that each includes.
+$(MUTATIONS): build/mutations/%: tests/mutations_%.c $(wildcard common/*.h tests/*.h [0-9]*/*.[ch]) build/flags
+	@mkdir -p $(@D)
+	$(COMPILE) $(SANITIZERS) -o $@ $< $($*_parts) $(LDFLAGS) $(LIBRARIES)
 
 $(PARTS): build/%.o: %.c build/flags
 	@mkdir -p $(@D)
