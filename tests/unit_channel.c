@@ -365,6 +365,22 @@ static void test_memory(void)
     free(buffer);
 }
 
+/* A sender may accept a receiver that is just leaving. When that process comes back, its claim is the
+ * same: it must not believe what was said to the one before. */
+static void test_accepted_before(void)
+{
+    struct channel sender, receiver;
+    CHECK(channel_create(&sender, name));
+    struct region_claim claim = {getpid(), sender.region.mine.generation, REGION_READY};
+    atomic_store(&sender.layout->accepted, claim);
+    CHECK(channel_open(&receiver, name, 0));
+    ok("an acceptance of before isn't believed",
+       channel_connect(&receiver, 0) == -1 && errno == ETIMEDOUT);
+    ok("one of now is", channel_connect(&sender, 0) == 0 && channel_connect(&receiver, 0) == 0);
+    channel_close(&receiver);
+    channel_close(&sender);
+}
+
 /* Also when a CHECK() has failed. */
 static void clean_up(void)
 {
@@ -394,6 +410,7 @@ int main(void)
     test_finish();
     test_interrupted();
     test_memory();
+    test_accepted_before();
     int fd = shm_open(name, O_RDONLY, 0);
     ok("nothing is left", fd == -1);
     return done_testing();
