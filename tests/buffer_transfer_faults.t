@@ -7,7 +7,7 @@
 
 lesson=buffer_transfer
 name_halves
-invalid=22 no_memory=12 stop=-19 seconds=1
+invalid=22 no_memory=12 stop=-19 seconds=3
 points=(--points 5 --batch 1)
 buffer_transfer_producer() {
     command=("$root/02_buffer_transfer/producer" --name "$name" --timeout "$seconds" "${points[@]}")
@@ -36,7 +36,7 @@ start_half p producer "sem_post:4:$stop" # two to accept the consumer, one for e
 start_half c consumer
 ok 'a producer stops amid its points' eventually is_stopped "$p"
 ok '... the consumer waits no longer than its time-out' ends "$c" 1
-ok '... and says so' says c.err "^consumer: the producer \(pid $p\) sent nothing for 1 s; is it suspended\?"
+ok '... and says so' says c.err "^consumer: the producer \(pid $p\) sent nothing for 3 s; is it suspended\?"
 kill -CONT "$p"
 ends "$p" 1
 
@@ -44,7 +44,7 @@ start_half p producer
 start_half c consumer "vprintf:1:$stop"
 ok 'a consumer stops before it prints the first point' eventually is_stopped "$c"
 ok '... the producer waits no longer than its time-out' ends "$p" 1
-ok '... and says so' says p.err "^producer: no consumer took anything for 1 s; start one: "
+ok '... and says so' says p.err "^producer: no consumer took anything for 3 s; start one: "
 kill -CONT "$c"
 ok '... the consumer has what was sent' ends "$c" 0
 is '... and nothing else' "$(grep -c '^point' c.out)" 1
@@ -59,7 +59,7 @@ eventually is_waiting p2
 kill -CONT "$c"
 ok '... of a producer that dies, and another one takes the region over' ends "$c" 1
 ok '... it says what that means' says c.err '; the last points are not to be trusted$'
-seconds=1
+seconds=3
 ends "$p2" 1
 
 # --- memory ----------------------------------------------------------------------------------

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# ring_ends.t - lessons 03 and 05: each way in which one half ends, or is stopped, and what the other one says;
+# it says its last word itself, where other tests kill it
+
+. "$(dirname "$0")/lib.sh"
+
+has() { # LESSON WHAT: in words of its own
+    case $1 in
+        03_ring_buffer) echo messages ;;
+        05_simd) echo batches ;;
+    esac
+}
+number_at() { # OFFSET: 128 is head, 256 is tail
+    od -A n -t u8 -j "$1" -N 8 "/dev/shm$name" | tr -d ' '
+}
+tail_passes() {
+    [ "$(number_at 256)" -gt "$1" ]
+}
+is_drained() {
+    [ "$(number_at 128)" -gt 0 ] && [ "$(number_at 128)" = "$(number_at 256)" ]
+}
+scribble() { # OFFSET BYTES, as printf writes them
+    printf '%b' "$2" | dd of="/dev/shm$name" bs=1 seek="$1" conv=notrunc status=none
+}
+
+for lesson in 03_ring_buffer 05_simd; do
+    producer=$root/$lesson/producer consumer=$root/$lesson/consumer
+    things=$(has $lesson)
+
+    start_producer p --slots 16
+    start_consumer c
+    ok "$lesson: a pair runs" eventually tail_passes 10
+    end_quietly KILL "$p"
+    ok "... a dead producer is reported" eventually has_said c.err "the producer \(pid $p\) has died; all that it had (sent|made) is"
+    kill -INT "$c"
+    ok "... Ctrl-C ends a consumer that waits for the next one" ends "$c" 130
+
+    start_producer p
+    start_consumer c
+    ok "$lesson: a pair runs" eventually tail_passes 10
+    end_quietly KILL "$c"
+    ok "... a dead consumer is reported" eventually has_said p.err "the consumer \(pid $c\) has died; "
+    kill -INT "$p"
+    ok "... Ctrl-C ends a producer that waits for the next one" ends "$p" 130
+    ok "... what stays is read by the next consumer" exits 0 "$consumer" --name "$name"
+
+    start_consumer c --timeout 3
+    start_producer p
+    ok "$lesson: a pair runs" eventually tail_passes 10
+    kill -STOP "$p"
+    ok "... a consumer waits for a suspended producer till its time-out" ends "$c" 1
+    ok "... and says so" says c.err "^consumer: the producer \(pid $p\) has sent nothing for 3 s; is it suspended\?"
+    kill -CONT "$p"
+    kill -INT "$p"
+    ends "$p" 130
+    rm "/dev/shm$name"
+
+    start_consumer c
+    eventually is_waiting c
+    start_producer p --timeout 3
+    ok "$lesson: a pair runs" eventually tail_passes 10
+    kill -STOP "$c"
+    ok "... a producer waits for a suspended consumer till its time-out" ends "$p" 1
+    ok "... and says so, and what stays" says p.err "the consumer \(pid $c\) has read nothing for 3 s; is it suspended\? [0-9]+ $things stay in"
+    kill -CONT "$c"
+    ok "... what stays is read" ends "$c" 0
+
+    start_producer p --slots 16
+    eventually is_waiting p
+    end_quietly KILL "$p"
+    scribble 256 '\0377\0377\0377\0377\0377\0377\0377\0377'
+    ok "$lesson: a ring that is damaged is not taken over" exits 1 "$producer" --name "$name"
+    ok "... and says so" says err "^producer: cannot use $name: it is damaged; choose another --name or, if nobody needs it, rm "
+    rm "/dev/shm$name"
+    ok "$lesson: nothing is left" nothing_is_left
+done
+
+# --- 03_ring_buffer --------------------------------------------------------------------------
+
+producer=$root/03_ring_buffer/producer consumer=$root/03_ring_buffer/consumer
+for work_ns in 1 1000000; do
+    start_consumer c --work "$work_ns"
+    start_producer p --count 20
+    ok "--work $work_ns" ends "$c" 0
+    ok "... all came" says c.out '^received 20 messages, 0 lost, 0 doubled, 0 out of order'
+    ends "$p" 0
+done
+start_producer p --slots 16 --rate 1 --batch 1
+start_consumer c --batch 1
+ok 'a consumer has read all there is' eventually is_drained
+end_quietly KILL "$p"
+scribble 128 '\0024' # 20: old messages look like new ones
+kill -INT "$c"
+ok 'messages that come twice, or in a wrong order, end the consumer' ends "$c" 1
+ok '... with the reason' says c.err "^consumer: ($name has lost, doubled or reordered messages|message [0-9]+ in $name is damaged)"
+rm -f "/dev/shm$name"
+if command -v script >/dev/null && script -qec true /dev/null </dev/null >screen 2>&1; then
+    start_producer p --count 30
+    script -qec "$consumer --name $name --print" /dev/null </dev/null >screen
+    ok 'numbers that are printed on a terminal have it for themselves' says screen '^29'
+    ok '... all come' ends "$p" 0
+else
+    skip 'numbers on a terminal' 'no script (Debian: bsdutils)'
+fi
