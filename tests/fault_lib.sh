@@ -46,18 +46,18 @@ with_fault() { # HALF FUNCTION N
     [ "$2" != sem_unlink ] || rm -f "/dev/shm/sem.myshm-${writer:-0}-"*
     [ "$faulty_status" = 0 ] && return
     [ -e mark ] || return 0 # it ended before that call: the last run
-    if [ "$faulty_status" != 1 ] || ! tail -n 1 "$1.err" | grep -q "^$1: .*$reason"; then
+    if [ "$faulty_status" != 1 ] || ! tail -n 1 "$1.err" | grep -qE "^$1: .*$reason"; then
         echo "#   $2, call $3: exit status $faulty_status: $(tail -n 1 "$1.err")"
         return 1
     fi
 }
 
 # ... in this way: of a half that ends with 1, if STATUS isn't given.
-says_of() { # HALF FAULT MESSAGE [STATUS]
+says_of() { # HALF FAULT MESSAGE [STATUS]; the message may be empty
     both_with_fault "$1" "$2" || return 1
     [ -e mark ] || { echo "#   that call was not made"; return 1; }
     [ "$faulty_status" = "${4:-1}" ] || { echo "#   exit status $faulty_status"; return 1; }
-    says "$1.err" "^$1: $3"
+    [ -z "$3" ] || says "$1.err" "^$1: $3"
 }
 
 each_call_of() { # HALF FUNCTION [CALLS]

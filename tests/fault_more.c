@@ -85,6 +85,16 @@ int poll(struct pollfd *files, nfds_t count, int timeout_ms)
     return FAIL_OR_CALL(poll, -1, files, count, timeout_ms);
 }
 
+int close(int fd)
+{
+    return FAIL_OR_CALL(close, -1, fd);
+}
+
+int lstat(const char *path, struct stat *status)
+{
+    return FAIL_OR_CALL(lstat, -1, path, status);
+}
+
 int mkdir(const char *path, mode_t mode)
 {
     return FAIL_OR_CALL(mkdir, -1, path, mode);
