@@ -10,9 +10,9 @@ text=$root/CLASSROOM.md
 mkdir -p copy/tests && cp -R "$root"/[0-9]* "$root/common" copy && cp "$root/tests/hooked_writer" copy/tests || exit 1
 
 # The options that keep a half apart from others', behind its name; and the names of its objects.
-own_names() {
-    sed -E -e "/^ *(cc|sed) /!s#\./(producer|consumer|broken)\>#& --name $name#g" \
-        -e "s#(countdown|ring)-\\$\(id -u\)#${name#/}#g"
+own_names() { # N
+    sed -E -e "/^ *(cc|sed) /!s#\./(producer|consumer|broken)\>#& --name $name$1#g" \
+        -e "s#(countdown|ring)-\\$\(id -u\)#${name#/}$1#g"
 }
 
 # block N: the N-th that a comment stands before.
@@ -22,7 +22,7 @@ block() {
 }
 
 shows() { # FOLDER PATTERN N
-    if [ "$1" = 04_mmap_db ]; then block "$3"; else block "$3" | own_names; fi >script
+    if [ "$1" = 04_mmap_db ]; then block "$3"; else block "$3" | own_names "$3"; fi >script
     (cd "copy/$1" && timeout 100 bash "$work/script") >out 2>&1 <<<''
     says out "$2"
 }
