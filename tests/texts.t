@@ -90,6 +90,29 @@ quotations_are_right() { # TEXT
 
 ok 'CONTRIBUTING.md quotes the code' quotations_are_right CONTRIBUTING.md
 
+# The N-th block of C of a text.
+c_block() { # TEXT N
+    awk -v n="$2" '/^```/ { inside = ($0 == "```c") && ++count == n; next } inside' "$1"
+}
+
+# README.md's two programs for one's own use, under a name of this test's own.
+own_programs_talk() {
+    local half number=0
+    for half in sender receiver; do
+        number=$((number + 1))
+        c_block "$root/README.md" $number | sed "s|\"/hello\"|\"$name\"|" >"$work/$half.c"
+        cc -std=c11 -Wall -Wextra -Werror -I"$root" "$work/$half.c" -o "$work/$half" -pthread -lrt || return 1
+    done
+    start receiver "$work/receiver"
+    start sender "$work/sender"
+    ends "${sender:?}" 0 && ends "${receiver:?}" 0 && [ "$(cat receiver.out)" = hello ]
+}
+
+cd "$work" || exit 1 # where start() writes
+ok 'README.md: the two programs of one'"'"'s own talk' own_programs_talk
+ok 'and leave nothing' nothing_is_left
+cd "$root" || exit 1
+
 # --- spelling --------------------------------------------------------------------------------
 
 is_spelt_right() {
