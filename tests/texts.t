@@ -118,7 +118,7 @@ cd "$root" || exit 1
 is_spelt_right() {
     local findings
     findings=$(git ls-files 2>/dev/null | grep -v '\.svg$' |
-        xargs codespell --ignore-words-list=buil,redy,fro 2>&1) || true
+        xargs -r codespell --ignore-words-list=buil,redy,fro 2>&1) || true
     [ -z "$findings" ] || { echo "#   ${findings//$'\n'/$'\n'#   }"; return 1; }
 }
 
