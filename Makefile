@@ -48,7 +48,8 @@ PARTS      := $(foreach lesson,$(LESSONS),$($(lesson)_parts:%.c=build/%.o))
 
 CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wvla
-STANDARD := -std=c11 -pthread
+# (With the two sizes, a 32-bit machine's file offsets and times have 64 bits, as everywhere else.)
+STANDARD := -std=c11 -pthread -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 LIBRARIES := $(if $(filter Darwin,$(shell uname)),,-lrt)
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all
 ifdef SANITIZE
@@ -65,7 +66,7 @@ all: $(PROGRAMS) $(TOOLS) ## every lesson (the default)
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of"
-	@sed -n 's/^\([a-z_% -]*\):.*## \(.*\)/  \1|\2/p' Makefile | \
+	@sed -n 's/^\([a-z0-9_% -]*\):.*## \(.*\)/  \1|\2/p' Makefile | \
 		awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
 
 countdown: $(countdown_programs) ## lesson 01: a countdown through shared memory and two semaphores
@@ -160,7 +161,9 @@ pitfall-%: ## pitfall-NAME: one of them
 	@$(MAKE) --no-print-directory -s pitfalls/$*
 	@pitfalls/$*
 
-test: all $(PITFALLS) $(UNIT_TESTS) $(HOOKED) ## every test (TAP, run by prove)
+test-programs: all $(PITFALLS) $(UNIT_TESTS) $(HOOKED) tests/scribble
+
+test: test-programs ## every test (TAP, run by prove)
 	@prove --jobs 8 --timer --failures --comments --exec '' tests/*.t
 
 torture: all tests/scribble ## ROUNDS=1000 SEED=N: every lesson, killed and stopped at random moments
@@ -178,12 +181,30 @@ verify: ## the models beside the code, every state of them, by spin
 
 # What may go wrong between two threads, in memory, and with what others have written; each is skipped by name
 # where its tool is missing.
+
+<<<<<<< HEAD
 races: ## the halves of lessons 02 to 05 as threads, under ThreadSanitizer; and a mistake in each
 	@prove --failures --comments --exec '' tests/races.t
 
 coverage: ## what the tests reach, by lesson, and each line that they don't, with its reason (needs gcovr)
 	@tools/coverage.sh
 .PHONY: coverage
+=======
+# Other machines, each in a copy of the sources, build/NAME; tools/other_machine.sh tells what is left out there.
+
+.PHONY: check-arm64 check-musl check-32bit check-macos test-programs
+
+check-arm64: ## builds all for arm64 Linux, and tests it under qemu
+
+check-musl: ## builds all with musl, the C library of Alpine Linux, and tests it
+
+check-32bit: ## builds all for a 32-bit machine (-m32), and tests it
+
+check-macos: ## compiles and links all for arm64 and x86-64 macOS (zig cc; nothing runs)
+
+check-arm64 check-musl check-32bit check-macos:
+	@tools/other_machine.sh $(@:check-%=%)
+>>>>>>> 7a880e5 (make check-arm64, check-musl, check-32bit, check-macos: everything built for other machines, and tested there)
 
 memcheck: all ## every program once under valgrind: no wrong access, nothing lost
 	@prove --timer --failures --comments --exec '' tests/memcheck.sh

@@ -114,6 +114,11 @@ exits() {
     [ "$status" -eq "$expected" ] || { echo "#   exit status $status, expected $expected"; return 1; }
 }
 
+# LD_PRELOAD gets a library into a program: on Linux, unless it is static, as for make check-arm64.
+can_preload() {
+    [ "$(uname)" = Linux ] && [ "${MACHINE:-}" != arm64 ]
+}
+
 # --- shared memory ---------------------------------------------------------------------------
 
 # Objects under this test's names; /dev/shm is where Linux shows them.

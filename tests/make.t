@@ -22,7 +22,7 @@ ok 'without a word' test ! -s "$work/out" -a ! -s "$work/err"
 ok 'a second make has nothing to do' command make -q
 ok 'make help' make help
 for target in all countdown run-NAME pitfalls pitfall-NAME demo test torture hostile verify bench lint format \
-    clean clean-ipc; do
+    clean clean-ipc check-arm64 check-musl check-32bit check-macos; do
     ok "help explains $target" says "$work/out" "^  .*$target"
 done
 
@@ -53,6 +53,24 @@ while read -r file; do
     build=$(sed -n 's|^ \* Build: *\(cc [^(]*-lrt\).*|\1|p' "$file")
     ok "$file builds by the command in its header" bash -c "[ -n '$build' ] && cd ${file%/*} && $build"
 done < <(grep -l '^int main' [0-9]*/*.c pitfalls/*.c tools/*.c)
+
+# On a machine that has none of the other compilers.
+mkdir "$work/bare"
+for tool in bash cat dirname env getconf grep mkdir sh tr uname; do
+    ln -s "$(command -v "$tool")" "$work/bare/"
+done
+bare_make() {
+    PATH=$work/bare exits 0 "$(command -v make)" "$@"
+}
+while read -r check missing; do
+    ok "make check-$check without $missing" bare_make -s "check-$check"
+    ok 'is skipped, and says what to install' says out "^check-$check: skipped: $missing is missing; .* install "
+done <<'END'
+arm64 aarch64-linux-gnu-gcc
+musl musl-gcc
+32bit gcc
+macos zig
+END
 
 ok 'make demo' make demo
 ok 'shows both halves, each line with who said it' says "$work/out" '^producer \| sent 0$'

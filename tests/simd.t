@@ -65,7 +65,7 @@ for isa in $all_isas; do
         ok "... lists what there is" says err "^consumer: --isa $isa: this processor has no such instructions; it has scalar(, [a-z0-9]+)*\$"
     fi
 done
-ok "there are scalar ones, at least" test "${there% *}" != ''
+ok "there are scalar ones, at least" test "$there" != ''
 
 ok "nobody comes to the producer" exits 1 "$producer" --name "$name" --timeout 1 --batches 5
 ok "... says what stays" says err "5 batches stay in $name; start one: ./consumer --name $name"
@@ -74,7 +74,10 @@ ok "a later consumer processes it" ends "$consumer_pid" 0
 ok "... all of it" processed 5
 ok "... and removes the ring" nothing_is_left
 
-if [ "$(df -k /dev/shm | awk 'NR == 2 { print $2 }')" -lt 1073741824 ]; then
+largest=$("$producer" --slots 1 2>&1 | sed 's/.* to //')
+if [ "$largest" -lt 268435456 ]; then
+    skip "a ring too large for /dev/shm" "a 32-bit process can't have one: its largest has $largest slots"
+elif [ "$(df -k /dev/shm | awk 'NR == 2 { print $2 }')" -lt 1073741824 ]; then
     ok "a ring too large for /dev/shm" exits 1 "$producer" --name "$name" --slots 268435456
     ok "... says so in one line" says err \
         "^producer: cannot create $name: cannot reserve [0-9]+ bytes: No space left on device; see df /dev/shm\$"

