@@ -67,15 +67,15 @@ run_tests() {
     prove --jobs 8 --timer --failures --comments --directives --exec '' "${tests[@]}"
 }
 
-about_make=(make 'it is about make, not about the machine')
+elsewhere=(make 'it is about make' texts 'it is about the texts' classroom 'it types the commands for this machine'
+    coverage 'it measures on this machine' races 'ThreadSanitizer knows 64-bit machines with glibc only'
+    pitfalls_mutants 'it builds programs for this machine' mmap_db_builds 'it builds programs for this machine')
 
 # Under emulation: each lesson's main test, and the unit tests.
 arm64_tests() {
     local no_robust="robust mutexes: qemu's user mode has no set_robust_list, so nobody hears of a dead owner"
     local too_long='hundreds of processes: too long under emulation'
-    run_tests "${about_make[@]}" \
-        mmap_db_crash "$no_robust" unit_mmap_db_kill "$no_robust" pitfalls "$no_robust" \
-        pitfalls_mutants 'it builds programs for this machine' mmap_db_builds 'it builds programs for this machine' \
+    run_tests "${elsewhere[@]}" mmap_db_crash "$no_robust" unit_mmap_db_kill "$no_robust" pitfalls "$no_robust" \
         simd_pages 'it asks for the pages of this machine' \
         buffer_transfer_files "$too_long" countdown_crash "$too_long" mmap_db_damage "$too_long" \
         mmap_db_watch "$too_long" readmes "$too_long" sysv_crash "$too_long" sysv_keys "$too_long" \
@@ -97,7 +97,7 @@ case $machine in
         needs musl-gcc "$on_debian musl-tools"
         CC=musl-gcc
         build_copy test-programs
-        run_tests "${about_make[@]}"
+        run_tests "${elsewhere[@]}"
         ;;
     32bit)
         # Without gcc-multilib, which Debian doesn't let in beside a cross compiler, the kernel's headers
@@ -108,7 +108,7 @@ case $machine in
         can_link || skip 'a 32-bit C library' \
             "$on_debian libc6-dev-i386 lib32gcc-$(gcc -dumpversion | cut -d . -f 1)-dev"
         build_copy test-programs
-        run_tests "${about_make[@]}"
+        run_tests "${elsewhere[@]}"
         ;;
     macos)
         # npm's package doesn't put zig into the PATH: it may also lie in build/, where CI lets npm put it.
