@@ -189,7 +189,7 @@ races: ## the halves of lessons 02 to 05 as threads, under ThreadSanitizer; and 
 coverage: ## what the tests reach, by lesson, and each line that they don't, with its reason (needs gcovr)
 	@tools/coverage.sh
 .PHONY: coverage
-=======
+
 # Other machines, each in a copy of the sources, build/NAME; tools/other_machine.sh tells what is left out there.
 
 .PHONY: check-arm64 check-musl check-32bit check-macos test-programs
@@ -204,7 +204,6 @@ check-macos: ## compiles and links all for arm64 and x86-64 macOS (zig cc; nothi
 
 check-arm64 check-musl check-32bit check-macos:
 	@tools/other_machine.sh $(@:check-%=%)
->>>>>>> 7a880e5 (make check-arm64, check-musl, check-32bit, check-macos: everything built for other machines, and tested there)
 
 memcheck: all ## every program once under valgrind: no wrong access, nothing lost
 	@prove --timer --failures --comments --exec '' tests/memcheck.sh

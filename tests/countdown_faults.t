@@ -13,7 +13,7 @@ no_entry=2 exists=17 invalid=22 stop=-19 # errno values, and a signal
 ok 'a region of another user: the consumer' says_of consumer geteuid:1:77 "cannot use $name: it belongs to user"
 ok 'a region of another user: the producer' says_of producer geteuid:1:77 "cannot use $name: it belongs to user"
 rm -f "/dev/shm$name" # it wasn't its own
-ok 'no room: the producer' says_of producer ftruncate:1:5 "cannot reserve 40 bytes for $name: Input/output error; see df"
+ok 'no room: the producer' says_of producer ftruncate:1:5 "cannot reserve 40 bytes for $name: $reason; see df"
 for half in "${halves[@]}"; do
     ok "a semaphore that can't be waited for: the $half" \
         says_of "$half" "sem_clockwait:1:$invalid" 'cannot wait for a semaphore: Invalid argument'

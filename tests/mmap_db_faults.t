@@ -18,7 +18,7 @@ mmap_db_alone() { # PROGRAM FUNCTION N WORD ...: no hang; it did its work, or en
     wait "${!program}" || status=$?
     [ ! -e mark ] || calls=$((calls + 1))
     [ "$status" = 0 ] && return
-    if [ ! -e mark ] || [ "$status" != 1 ] || ! tail -n 1 "$program.err" | grep -q "^$program: .*$reason"; then
+    if [ ! -e mark ] || [ "$status" != 1 ] || ! tail -n 1 "$program.err" | grep -qE "^$program: .*$reason"; then
         echo "#   $function, call $n: exit status $status: $(tail -n 1 "$program.err")"
         return 1
     fi

@@ -200,7 +200,7 @@ if can_preload; then
     eventually test -s c.out
     echo more >&5
     ok 'an input that cannot be read any further' ends "$p" 1
-    ok 'is an error' says p.err '^producer: cannot read standard input: Input/output error'
+    ok 'is an error' says p.err '^producer: cannot read standard input: (Input/output|I/O) error'
     ok 'for the consumer, too' ends "$c" 1
     ok 'that it names' says c.err "^consumer: the producer \(pid $p\) has failed before the end of its input; the 10 bytes"
     exec 5>&-
