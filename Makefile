@@ -182,7 +182,6 @@ verify: ## the models beside the code, every state of them, by spin
 # What may go wrong between two threads, in memory, and with what others have written; each is skipped by name
 # where its tool is missing.
 
-<<<<<<< HEAD
 races: ## the halves of lessons 02 to 05 as threads, under ThreadSanitizer; and a mistake in each
 	@prove --failures --comments --exec '' tests/races.t
 
@@ -190,6 +189,7 @@ coverage: ## what the tests reach, by lesson, and each line that they don't, wit
 	@tools/coverage.sh
 .PHONY: coverage
 
+<<<<<<< HEAD
 # Other machines, each in a copy of the sources, build/NAME; tools/other_machine.sh tells what is left out there.
 
 .PHONY: check-arm64 check-musl check-32bit check-macos test-programs
@@ -213,6 +213,13 @@ mutations: $(MUTATIONS) ## SEED=N: every lesson attaches to 10,000 mutated regio
 
 fuzz: ## SECONDS=60: libFuzzer, so long each, on the database, the channel, the ring
 	@tests/fuzz.sh $(or $(SECONDS),60)
+
+.PHONY: recordings diagrams
+recordings: ## pictures/*.svg: terminals with lessons 02, 03 and 06 at work (needs termtosvg)
+	@tools/record.sh
+
+diagrams: ## parses every Mermaid diagram (needs npm, which fetches the parser)
+	@tools/diagrams.sh
 
 test-exhaustive: $(LONG_TESTS) ## all 2^32 floats through every sigmoid (some minutes)
 	@prove --failures --comments --exec '' $^

@@ -1,6 +1,7 @@
 /* bars.h - how the round trips of a row are distributed, drawn as soon as it has been measured
  *
- * A line for each power of two nanoseconds, from the fastest to the 99th percentile; one for all the rest.
+ * A line for each power of two nanoseconds, from the 1st to the 99th percentile; one for what is faster, one
+ * for what is slower.
  */
 #ifndef BARS_H
 #define BARS_H
@@ -42,25 +43,33 @@ static inline void print_bar(uint64_t to_ns, uint64_t count, uint64_t all)
                count > 0 && length == 0 ? 1 : length, length == 0 ? "." : full, share * 100);
 }
 
+/* How many there are beyond the bars, and how far they reach. */
+static inline void print_rest(uint64_t count, const char *what, uint64_t ns)
+{
+    char text[24];
+    if (count > 0)
+        print_data("%llu %s %s\n", (unsigned long long)count, what, duration_text(text, ns));
+}
+
 static inline void print_bars(const struct row *row)
 {
     const struct histogram *durations = &row->run.durations;
-    char text[24];
-    uint64_t all = durations->count, shown = 0, from_ns = 1;
+    uint64_t all = durations->count, from_ns = 1;
+    uint64_t first_ns = histogram_percentile(durations, 0.01);
     uint64_t last_ns = histogram_percentile(durations, 0.99);
     show_progress(NULL, 0, 0);
     print_data("\n%s: %llu x %llu bytes%s\n", row_name(row), (unsigned long long)all,
                (unsigned long long)row->bytes, row->test == TEST_LATENCY ? " and back" : "");
-    while (from_ns * 2 <= durations->min_ns)
+    while (from_ns * 2 <= first_ns)
         from_ns *= 2;
+    uint64_t shown = bars_count(durations, 0, from_ns);
+    print_rest(shown, "faster, from", durations->min_ns);
     for (; shown < all && from_ns <= last_ns; from_ns *= 2) {
         uint64_t count = bars_count(durations, from_ns, from_ns * 2);
         print_bar(from_ns * 2, count, all);
         shown += count;
     }
-    if (shown < all)
-        print_data("%llu slower, up to %s\n", (unsigned long long)(all - shown),
-                   duration_text(text, durations->max_ns));
+    print_rest(all - shown, "slower, up to", durations->max_ns);
 }
 
 #endif

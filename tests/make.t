@@ -75,6 +75,12 @@ END
 ok 'make demo' make demo
 ok 'shows both halves, each line with who said it' says "$work/out" '^producer \| sent 0$'
 ok 'of a pair that works' says "$work/out" '^consumer \| liftoff$'
+is 'every lesson' "$(sed -n 's/^== [0-9]* //p' "$work/out" | xargs)" "$(sed -n 's/^LESSONS := //p' Makefile)"
+ok 'without an escape sequence or a line written over' fails grep -E $'\e|\r' "$work/out"
+ok 'make demo LESSON=sysv' make demo LESSON=sysv
+is 'shows that one' "$(sed -n 's/^== [0-9]* //p' "$work/out")" sysv
+ok 'LESSON=nonsense is refused' fails command make -s demo LESSON=nonsense
+ok 'with the names that there are' says "$work/out" "no lesson 'nonsense'; LESSON is one of: countdown .* sysv$"
 ok 'a half that fails makes the pair fail' \
     fails tools/run_pair.sh "01_countdown/consumer --timeout 1 --name $name" '01_countdown/producer --help'
 ok 'and is shown' says "$work/out" '^consumer \| consumer: no producer came within 1 s'
