@@ -57,9 +57,9 @@ STANDARD += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-poi
 endif
 COMPILE   = $(CC) $(STANDARD) $(WARNINGS) $(CFLAGS)
 
-.PHONY: all help $(LESSONS) mmap_file simd_processing pitfalls test test-exhaustive torture hostile verify races \
-	memcheck mutations fuzz demo bench \
-	bench-all bench-writer_reader_bench plots lint format clean clean-ipc
+.PHONY: all help $(LESSONS) mmap_file simd_processing pitfalls test test-programs test-exhaustive torture hostile \
+	verify races memcheck mutations fuzz coverage check-arm64 check-musl check-32bit check-macos recordings diagrams \
+	demo bench bench-all bench-writer_reader_bench plots lint format clean clean-ipc
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS) $(TOOLS) ## every lesson (the default)
@@ -185,14 +185,19 @@ verify: ## the models beside the code, every state of them, by spin
 races: ## the halves of lessons 02 to 05 as threads, under ThreadSanitizer; and a mistake in each
 	@prove --failures --comments --exec '' tests/races.t
 
+memcheck: all ## every program once under valgrind: no wrong access, nothing lost
+	@prove --timer --failures --comments --exec '' tests/memcheck.sh
+
+mutations: $(MUTATIONS) ## SEED=N: every lesson attaches to 10,000 mutated regions, files, segments
+	@SEED=$(SEED) prove --timer --failures --comments --exec 'timeout 600' $^
+
+fuzz: ## SECONDS=60: libFuzzer, so long each, on the database, the channel, the ring
+	@tests/fuzz.sh $(or $(SECONDS),60)
+
 coverage: ## what the tests reach, by lesson, and each line that they don't, with its reason (needs gcovr)
 	@tools/coverage.sh
-.PHONY: coverage
 
-<<<<<<< HEAD
 # Other machines, each in a copy of the sources, build/NAME; tools/other_machine.sh tells what is left out there.
-
-.PHONY: check-arm64 check-musl check-32bit check-macos test-programs
 
 check-arm64: ## builds all for arm64 Linux, and tests it under qemu
 
@@ -205,16 +210,6 @@ check-macos: ## compiles and links all for arm64 and x86-64 macOS (zig cc; nothi
 check-arm64 check-musl check-32bit check-macos:
 	@tools/other_machine.sh $(@:check-%=%)
 
-memcheck: all ## every program once under valgrind: no wrong access, nothing lost
-	@prove --timer --failures --comments --exec '' tests/memcheck.sh
-
-mutations: $(MUTATIONS) ## SEED=N: every lesson attaches to 10,000 mutated regions, files, segments
-	@SEED=$(SEED) prove --timer --failures --comments --exec 'timeout 600' $^
-
-fuzz: ## SECONDS=60: libFuzzer, so long each, on the database, the channel, the ring
-	@tests/fuzz.sh $(or $(SECONDS),60)
-
-.PHONY: recordings diagrams
 recordings: ## pictures/*.svg: terminals with lessons 02, 03 and 06 at work (needs termtosvg)
 	@tools/record.sh
 
