@@ -138,7 +138,9 @@ eventually is_waiting p
 kill -9 "$p"
 ends "$p" 137
 for semaphore in writable readable; do # the value is the first word of glibc's and musl's sem_t
-    printf '\7\0\0\0' | dd of="/dev/shm/sem.${name#/}-$semaphore" conv=notrunc status=none
+    file=/dev/shm/sem.${name#/}-$semaphore
+    [ -e "$file" ] || file=/dev/shm/${name#/}-$semaphore # musl
+    printf '\7\0\0\0' | dd of="$file" conv=notrunc status=none
 done
 start_producer p
 start_consumer c
