@@ -66,7 +66,9 @@ void **fault_next_address(void (*mine)(void))
     static _Thread_local void *address;
     Dl_info symbol;
     memcpy(&address, &mine, sizeof address);
-    address = dladdr(address, &symbol) != 0 ? dlsym(RTLD_NEXT, symbol.dli_sname) : NULL;
+    if (dladdr(address, &symbol) == 0)
+        abort();
+    address = dlsym(RTLD_NEXT, symbol.dli_sname);
     return &address;
 }
 
