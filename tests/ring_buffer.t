@@ -57,10 +57,13 @@ for half in producer consumer; do
     ok "$half: a name without a slash" exits 2 "${!half}" --name ring
 done
 ok "--slots 3" exits 2 "$producer" --slots 3
-ok "... wants a power of two" says err '^producer: --slots 3: give a power of two from 2 to 2147483648$'
+ok "... wants a power of two" says err '^producer: --slots 3: give a power of two from 2 to (2147483648|16777216)$'
+largest=$(sed 's/.* to //' err) # the latter in a 32-bit process
 ok "--slots 4294967296" exits 2 "$producer" --slots 4294967296
 
-if [ "$(df -k /dev/shm | awk 'NR == 2 { print $2 }')" -lt 134217728 ]; then
+if [ "$largest" -lt 2147483648 ]; then
+    skip "a ring too large for /dev/shm" "a 32-bit process can't have one: its largest has $largest slots"
+elif [ "$(df -k /dev/shm | awk 'NR == 2 { print $2 }')" -lt 134217728 ]; then
     ok "a ring too large for /dev/shm" exits 1 "$producer" --name "$name" --slots 2147483648
     ok "... says so in one line" says err \
         "^producer: cannot create $name: cannot reserve 137438953856 bytes: No space left on device; see df /dev/shm\$"

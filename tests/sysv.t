@@ -194,7 +194,7 @@ ok 'says so' says err '^producer: standard input is closed: Bad file descriptor'
 if can_preload; then
     build_fault_library
     start_consumer c
-    start p env FAULT=read:2:5 LD_PRELOAD="$work/fault.so" sh -c 'exec "$@" <typed' sh "$producer" --key "$key"
+    start p env FAULT=read:2:5 sh -c 'exec env LD_PRELOAD="$0" "$@" <typed' "$work/fault.so" "$producer" --key "$key"
     exec 5>typed
     echo something >&5
     eventually test -s c.out

@@ -56,7 +56,7 @@ if can_preload; then
 
     # The producer is stopped between its first look, which has found the consumer, and giving up its place.
     rm -f mark
-    start p env FAULT=semop:3:-19 LD_PRELOAD="$work/fault.so" sh -c 'exec "$@" <typed' sh "$producer" --key "$key" 5>&-
+    start p env FAULT=semop:3:-19 sh -c 'exec env LD_PRELOAD="$0" "$@" <typed' "$work/fault.so" "$producer" --key "$key" 5>&-
     exec 5>typed
     start_consumer c
     eventually is_connected
@@ -112,7 +112,7 @@ if can_preload; then
     # second: this machine may be too slow for that once, but not three times.
     dies_in_the_end() {
         rm -f mark
-        start p env FAULT=shmctl:1:-19 LD_PRELOAD="$work/fault.so" sh -c 'exec "$@" <sent' sh "$producer" --key "$key"
+        start p env FAULT=shmctl:1:-19 sh -c 'exec env LD_PRELOAD="$0" "$@" <sent' "$work/fault.so" "$producer" --key "$key"
         start_consumer c
         eventually test -e mark
         kill -9 "$p"
