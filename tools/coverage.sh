@@ -37,11 +37,11 @@ build_and_test() { # a test's child that is another user can't write the counts,
 run_benches() {
     local bench
     while read -r -a bench; do
-        timeout 60 "build/coverage/${bench[0]}" "${bench[@]:1}" >/dev/null 2>&1
+        timeout -k 10 60 "build/coverage/${bench[0]}" "${bench[@]:1}" >/dev/null 2>&1
     done <<'END'
 02_buffer_transfer/bench --seconds 1
-03_ring_buffer/bench --messages 1000 --rounds 1
-03_ring_buffer/bench_8 --messages 1000 --rounds 1
+03_ring_buffer/bench --messages 10000 --rounds 1
+03_ring_buffer/bench_8 --messages 10000 --rounds 1
 04_mmap_db/bench --records 1000 --large 1000 --operations 1000 --rounds 1 --folder build/coverage/build
 05_simd/bench --megabytes 1
 07_sysv/bench --mib 64 --rounds 1
