@@ -216,13 +216,6 @@ recordings: ## pictures/*.svg: terminals with lessons 02, 03 and 06 at work (nee
 diagrams: ## parses every Mermaid diagram (needs npm, which fetches the parser)
 	@tools/diagrams.sh
 
-.PHONY: recordings diagrams
-recordings: ## pictures/*.svg: terminals with lessons 02, 03 and 06 at work (needs termtosvg)
-	@tools/record.sh
-
-diagrams: ## parses every Mermaid diagram (needs npm, which fetches the parser)
-	@tools/diagrams.sh
-
 test-exhaustive: $(LONG_TESTS) ## all 2^32 floats through every sigmoid (some minutes)
 	@prove --failures --comments --exec '' $^
 
