@@ -425,12 +425,22 @@ static void test_scribbled(void)
     db_close(db);
 }
 
+/* Also on a 32-bit machine. A record has 256 bytes, and two places of 8 in the index. */
+static void test_offsets(void)
+{
+    const uint64_t many = UINT64_C(1) << 24;
+    ok("the first extent follows the header", extent_offset(1U << 24, 0) == DB_HEADER_BYTES);
+    ok("the second one the first one, beyond 4 GiB",
+       extent_offset(1U << 24, 1) == DB_HEADER_BYTES + many * (256 + 16));
+}
+
 int main(void)
 {
     if (mkdtemp(folder) == NULL)
         die("cannot make %s: %s", folder, strerror(errno));
     snprintf(path, sizeof path, "%s/db", folder);
     snprintf(copy_path, sizeof copy_path, "%s/copy", folder);
+    test_offsets();
     test_crc();
     test_names();
     test_arguments();

@@ -276,9 +276,17 @@ static void refuses(const char *what, const char *magic, uint32_t version, uint6
     CHECK(shm_unlink(name));
 }
 
+/* On a 32-bit machine, an object may be larger than what size_t can say. */
+static void test_sizes(void)
+{
+    ok("an object of that size fits", region_size_fits(4096, 4096));
+    ok("one of 4 GiB more does not", !region_size_fits((off_t)((INT64_C(1) << 32) + 4096), 4096));
+}
+
 int main(void)
 {
     snprintf(name, sizeof name, "/unit_region-%d", (int)getpid());
+    test_sizes();
     test_race();
     test_zombie();
     test_life();
