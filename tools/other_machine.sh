@@ -102,8 +102,8 @@ case $machine in
     32bit)
         # Without gcc-multilib, which Debian doesn't let in beside a cross compiler, the kernel's headers
         # lie in the 64-bit machine's folder.
-        CC="gcc -m32 -idirafter /usr/include/x86_64-linux-gnu -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64"
-        CFLAGS+=' -Wno-psabi' # gcc 11 aligns 64-bit atomics, which older ones did not, and remarks it
+        # (psabi: gcc 11 aligns 64-bit atomics, which older ones did not, and remarks it.)
+        CC="gcc -m32 -idirafter /usr/include/x86_64-linux-gnu -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -Wno-psabi"
         needs gcc "$on_debian gcc"
         can_link || skip 'a 32-bit C library' \
             "$on_debian libc6-dev-i386 lib32gcc-$(gcc -dumpversion | cut -d . -f 1)-dev"
