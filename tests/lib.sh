@@ -57,7 +57,7 @@ says() {
 start() {
     local label=$1
     shift
-    rm -f "$label.out" "$label.err" # of an earlier one; nobody shall take them for the new ones
+    LD_PRELOAD='' rm -f "$label.out" "$label.err" # of an earlier one; nobody shall take them for the new ones
     "$@" >"$label.out" 2>"$label.err" <&0 &
     printf -v "$label" '%s' "$!"
 }
