@@ -2,7 +2,8 @@
 # memcheck.sh - every program once under valgrind: no access that is wrong, no memory that is lost
 #
 # make memcheck runs it, with prove. Small counts: valgrind makes everything some fifty times slower. It sees what no
-# sanitizer does: decisions by what was never initialised, in this process's own memory.
+# sanitizer does: decisions by what was never initialised, in this process's own memory. The benches are left out: what
+# they do is what the programs do, and measuring it takes minutes here; so are the pitfalls, half of each is an error.
 
 . "$(dirname "$0")/lib.sh"
 
