@@ -8,6 +8,7 @@
 #ifndef TESTS_MUTATIONS_H
 #define TESTS_MUTATIONS_H
 
+#include <sanitizer/asan_interface.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,6 +36,37 @@ _Noreturn static inline void end_attempt(int status)
 }
 
 #define exit end_attempt
+
+/* Bytes in whole pages, and one more page. */
+static inline size_t guarded_bytes(size_t bytes)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    return (bytes + 2 * page - 1) / page * page;
+}
+
+/* What is mapped is followed by what nobody may touch: by a byte, says AddressSanitizer, by a page, says the
+ * processor. Else another mapping might follow, and hide an access that is out of bounds. */
+static inline void *guarded_mmap(void *unused, size_t bytes, int protection, int flags, int fd,
+                                 off_t offset)
+{
+    size_t all = guarded_bytes(bytes);
+    char *room = mmap(unused, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (room == MAP_FAILED)
+        return room;
+    void *mapped = mmap(room, bytes, protection, flags | MAP_FIXED, fd, offset);
+    if (mapped != MAP_FAILED)
+        ASAN_POISON_MEMORY_REGION(room + bytes, all - bytes);
+    return mapped;
+}
+
+static inline int guarded_munmap(void *address, size_t bytes)
+{
+    ASAN_UNPOISON_MEMORY_REGION(address, guarded_bytes(bytes));
+    return munmap(address, guarded_bytes(bytes));
+}
+
+#define mmap guarded_mmap
+#define munmap guarded_munmap
 
 /* ---- chance ---- */
 
