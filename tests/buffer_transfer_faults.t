@@ -62,6 +62,36 @@ ok '... it says what that means' says c.err '; the last points are not to be tru
 seconds=3
 ends "$p2" 1
 
+start_half p producer shm_open:2:$stop
+ok 'a producer has made its object' eventually is_stopped "$p"
+rm "/dev/shm$name"
+kill -CONT "$p"
+start_half c consumer
+ok '... whose name somebody removes: it makes another one' ends "$p" 0
+ok '... and all points come' ends "$c" 0
+
+start_half p producer "sem_clockwait:1:$invalid"
+start_half c consumer "vprintf:1:$stop"
+ok "a producer can't wait for the semaphore" ends "$p" 1
+ok '... and says so' says p.err "^producer: cannot send on $name: Invalid argument"
+kill -CONT "$c"
+eventually is_gone "$c"
+
+# --- a file where points are expected ----------------------------------------------------------
+
+head -c 3000000 /dev/zero >sent
+points=(--file sent)
+ok 'the turn cannot be given back' says_of consumer sem_post:1:75 'cannot post the semaphore -free: Value too large'
+start_half c consumer
+start_half p producer sem_post:8:-9
+ok 'a producer dies between two pieces' ends "$p" 137
+ok '... the consumer notices' ends "$c" 1
+ok '... and says so' says c.err "the sender \(pid $p\) has died|the other half \(pid $p\) has died"
+start_half p2 producer # removes what it left
+eventually is_waiting p2
+kill -INT "$p2"
+ends "$p2" 130
+
 # --- memory ----------------------------------------------------------------------------------
 
 if grep -q __asan_init "$root/02_buffer_transfer/producer"; then

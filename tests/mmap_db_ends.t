@@ -17,7 +17,9 @@ one_of_the_calls() { # FUNCTION ERRNO MESSAGE PROGRAM ARGUMENT ...: one of its f
 
 # --- at the menu -----------------------------------------------------------------------------
 
-printf '2\n\n1\n2\nname\nno number\n2\nname\n7\n3\n1\n3\n9\n%0600d\nq\n' 0 >typed
+printf '2\n' >typed
+ok 'the menu ends with the input, amid a question' exits 0 "$writer" --file "$db" <typed
+printf '2\n\n1\n2\nname\nno number\n2\nname\n7\n3\n1\n3\n9\n%09000d\nq\n' 0 >typed
 ok 'the menu ends with q' exits 0 "$writer" --file "$db" <typed
 ok '... a name that is none is not put' says err '^writer: a name has 1 to 63 bytes of UTF-8 text; nothing was put$'
 ok '... nor is a value that is none' says err '^writer: no number is not a number; nothing was put$'
@@ -67,6 +69,8 @@ ok 'a file of another user: the writer' one_of_the_calls open 13 \
     "^writer: cannot open $db: permission denied; its owner may: see ls -l\$" "$writer" --file "$db" put a 1
 ok 'a file of another user: the reader' one_of_the_calls open 13 \
     "^reader: cannot open $db: permission denied; its owner may: see ls -l\$" "$reader" --file "$db" list
+FAULT=fcntl:1:11 LD_PRELOAD=$work/fault.so exits 0 "$writer" --file "$db" put a 2 >report
+ok 'a lock that another writer holds for a moment is waited for' test ! -s report -a -e mark
 ok 'a put that the disk does not take' one_of_the_calls msync 5 \
     "^writer: cannot put into $db: Input/output error\$" "$writer" --file "$db" --sync put a 2
 ok 'a deletion that the disk does not take' one_of_the_calls msync 5 \

@@ -72,8 +72,45 @@ for lesson in 03_ring_buffer 05_simd; do
     ok "$lesson: a ring that is damaged is not taken over" exits 1 "$producer" --name "$name"
     ok "... and says so" says err "^producer: cannot use $name: it is damaged; choose another --name or, if nobody needs it, rm "
     rm "/dev/shm$name"
+    head -c 4096 /dev/zero | tr '\0' '\1' >"/dev/shm$name"
+    ok "$lesson: what is no ring is not used" exits 1 "$consumer" --name "$name"
+    ok "... and its first letters are shown as far as they are some" says err 'found magic \?\?\?\?, '
+    rm "/dev/shm$name"
+
+    start_consumer c
+    start_producer p
+    ok "$lesson: a pair runs" eventually tail_passes 10
+    kill -STOP "$c"
+    kill -INT "$p"
+    ends "$p" 130
+    kill -INT "$c"
+    kill -CONT "$c"
+    ok "... Ctrl-C ends both: the consumer sees that nothing more comes" ends "$c" 130
+    rm -f "/dev/shm$name"
+
+    start_producer p
+    start_consumer c
+    ok "$lesson: a pair runs" eventually tail_passes 10
+    kill -PIPE "$c"
+    ok "... a consumer ends as SIGPIPE does" ends "$c" 141
+    kill -PIPE "$p"
+    ok "... so does a producer" ends "$p" 141
+    rm -f "/dev/shm$name"
     ok "$lesson: nothing is left" nothing_is_left
 done
+
+# --- 05_simd ---------------------------------------------------------------------------------
+
+start_producer p --slots 16 --kernel square
+start_consumer c
+ok 'a pair runs' eventually tail_passes 18
+kill -STOP "$p"
+ok '... the consumer has processed all there is' eventually is_drained
+end_quietly KILL "$p" "$c"
+start_producer p --slots 16 --kernel sum --batches 20
+start_consumer c
+ok '... another kernel may follow, in a new ring' ends "$p" 0
+ok '... and all is processed' ends "$c" 0
 
 # --- 03_ring_buffer --------------------------------------------------------------------------
 
@@ -102,6 +139,9 @@ rm -f "/dev/shm$name"
 if command -v script >/dev/null && script -qec true /dev/null </dev/null >screen 2>&1; then
     start_producer p --count 30
     script -qec "$consumer --name $name --print" /dev/null </dev/null >screen
+    script -qec "timeout --foreground -s INT 1 $root/05_simd/producer --name $name" /dev/null </dev/null >live
+    ok 'a producer of batches on a terminal shows a live line' says live 'batches/s .* ring '
+    rm -f "/dev/shm$name"
     ok 'numbers that are printed on a terminal have it for themselves' says screen '^29'
     ok '... all come' ends "$p" 0
 else
