@@ -98,7 +98,8 @@ if grep -q __asan_init "$root/02_buffer_transfer/producer"; then
     skip 'no memory' "a sanitizer has its own"
     exit
 fi
-faults_work_here -DFAULT_MEMORY
+fault_memory=1
+faults_work_here
 echo text >sent
 points=(--file sent)
 ok 'no memory for the file' says_of producer "realloc:1:$no_memory" 'no memory for sent: as one message, it has to fit'

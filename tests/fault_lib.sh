@@ -1,6 +1,6 @@
 # fault_lib.sh - what the tests share in which the N-th call of a system function fails, by fault.c
 #
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # status_of is for torture_lessons.sh
 # A test sources this after lib.sh and torture_lessons.sh; `faults_work_here || exit` comes first.
 
 export FAULT_MARK=$work/mark
@@ -9,12 +9,13 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0:detect_leaks=0
 error=5
 reason='(Input/output|I/O) error' # as glibc and musl call it
 
-faults_work_here() { # [COMPILER-OPTION ...]
+faults_work_here() { # with fault_memory set, also malloc() fails
     if ! can_preload; then
         skip 'failing system calls' 'LD_PRELOAD reaches no program here'
         return 1
     fi
-    ${CC:-cc} -O2 "$root/tests/fault.c" "$root/tests/fault_more.c" -o "$work/fault.so" -shared -fPIC -ldl "$@"
+    ${CC:-cc} -O2 "$root/tests/fault.c" "$root/tests/fault_more.c" -o "$work/fault.so" -shared -fPIC -ldl \
+        ${fault_memory:+-DFAULT_MEMORY}
 }
 
 has_ended_or_waits() { # LABEL: it can take a signal now

@@ -82,6 +82,7 @@ if grep -q __asan_init "$writer"; then
     skip 'no memory' 'a sanitizer has its own'
     exit
 fi
-faults_work_here -DFAULT_MEMORY
+fault_memory=1
+faults_work_here
 ok 'no memory for what is to be sorted' one_of_the_calls realloc 12 '^reader: no memory for [0-9]* records$' \
     "$reader" --file "$db" list

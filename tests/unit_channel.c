@@ -179,6 +179,10 @@ static void test_errors(void)
     ok("end without begin: EINVAL", channel_end_write(&sender) == -1 && errno == EINVAL);
     ok("a name that is too long: ENAMETOOLONG",
        channel_open(&receiver, "/0123456789012345678901", 0) == -1 && errno == ENAMETOOLONG);
+    ok("... for a sender, too",
+       channel_create(&receiver, "/0123456789012345678901") == -1 && errno == ENAMETOOLONG);
+    ok("a message that is too long for the lesson: EMSGSIZE",
+       channel_send(&sender, data, (size_t)CHANNEL_MESSAGE_MAX + 1, 0) == -1 && errno == EMSGSIZE);
 
     CHECK(channel_open(&receiver, name, 0));
     is_number("a second receiver: EBUSY", in_child_errno(error_of_open), EBUSY);
@@ -297,6 +301,16 @@ static void test_finish(void)
        channel_send(&sender, data, 10, 0) == -1 && errno == EPROTO);
     channel_close(&second);
     channel_close(&sender);
+
+    CHECK(channel_create(&sender, name));
+    CHECK(channel_open(&second, name, LONG_MS));
+    CHECK(channel_send(&sender, data, 10, LONG_MS));
+    ok("one that does not read: ETIMEDOUT", channel_finish(&sender, 0) == -1 && errno == ETIMEDOUT);
+    stop_signal = SIGINT;
+    ok("... and a stop signal: EINTR", channel_finish(&sender, LONG_MS) == -1 && errno == EINTR);
+    stop_signal = 0;
+    channel_close(&second);
+    channel_close(&sender);
 }
 
 static void test_interrupted(void)
@@ -321,6 +335,11 @@ static void test_interrupted(void)
     ok("a stop signal: EINTR", channel_send(&sender, data, 1, LONG_MS) == -1 && errno == EINTR);
     stop_signal = 0;
     channel_close(&sender);
+    channel_close(&sender); /* nothing to do twice */
+    stop_signal = SIGINT;
+    ok("... while a receiver waits",
+       channel_open(&receiver, name, LONG_MS) == -1 && errno == EINTR);
+    stop_signal = 0;
     free(buffer);
 }
 
