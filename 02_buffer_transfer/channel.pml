@@ -20,6 +20,11 @@
 #define PLACES 2
 #define FRAGMENTS 3
 #define MESSAGES 2
+#ifdef BROKEN_ONE_TOO_MANY
+#define TOKENS (PLACES + 1)
+#else
+#define TOKENS PLACES
+#endif
 
 #define CLAIM(run, pid) ((run) * 8 + (pid))
 #define RUN(claim) ((claim) / 8)
@@ -66,6 +71,7 @@ proctype sender(byte my_run)
 {
     byte session, sent, read, fragment;
     bool pieces;
+end_first: /* the second one waits for the first one's end */
     if
     :: my_run == 1
     :: my_run == 2 && !alive[1] && owner == 1
@@ -73,31 +79,19 @@ proctype sender(byte my_run)
     fi;
     STEP(owner = my_run; generation = my_run; state = BUILDING; taken = 0);
     STEP(peer = CLAIM(my_run, 0));
-    STEP(accepted = 0; state = READY);
+    STEP(accepted = 0; writable[my_run] = 1; free_places[my_run] = TOKENS; state = READY);
 connect:
-    atomic { sent = read; fragment = 0; session = 0; pieces = false };
-end_connect:
-    if
-    :: atomic { RUN(peer) == my_run && alive[PID(peer)] -> session = peer }
-    KILLED
-    fi;
-#ifndef BROKEN_NO_RESET
-    STEP(writable[my_run] = 0); /* [accept] */
-    STEP(readable[my_run] = 0; free_places[my_run] = 0);
-    STEP(filled_places[my_run] = 0);
-#endif
-#ifdef BROKEN_NO_RESET
-    if :: writable[my_run] == 0 && readable[my_run] == 0 && free_places[my_run] == 0 :: else -> goto set fi;
-#endif
+    STEP(sent = read; fragment = 0; session = 0; pieces = false);
+end_connect: /* nobody comes: it waits */
+    atomic { RUN(peer) == my_run && alive[PID(peer)] -> session = peer };
+#ifndef BROKEN_NO_RESET /* [accept] */
+    STEP(writable[my_run] = 0);
     STEP(writable[my_run] = 1);
-#ifdef BROKEN_ONE_TOO_MANY
-    STEP(free_places[my_run] = PLACES + 1);
-#else
-    STEP(free_places[my_run] = PLACES);
+    STEP(readable[my_run] = 0; free_places[my_run] = 0);
+    STEP(free_places[my_run] = TOKENS; filled_places[my_run] = 0);
 #endif
-set:
     STEP(accepted = session; again = true; posted = 0;
-        place[0] = 0; place[1] = 0; message = 0; is_fragmented = false /* whatever they were */);
+         place[0] = 0; place[1] = 0; message = 0; is_fragmented = false /* whatever they were */);
     do
     :: true ->
         TAKE_AS_SENDER(writable);
@@ -110,14 +104,15 @@ set:
         STEP(message = sent + 1; is_fragmented = pieces);
 #ifdef BROKEN_POST_FIRST
         STEP(readable[my_run]++);
-        STEP(place[0] = CONTENT(my_run, sent + 1, 0));
-#else
+#endif
         if
         :: !pieces ->
             STEP(place[0] = CONTENT(my_run, sent + 1, 0))
         :: pieces
         fi;
+#ifndef BROKEN_POST_FIRST
         STEP(readable[my_run]++; posted = (pieces -> posted : sent + 1)); /* [publish] */
+#endif
         if
         :: !pieces
         :: pieces ->
@@ -129,7 +124,6 @@ set:
                 STEP(filled_places[my_run]++; fragment++; posted = (fragment == FRAGMENTS -> sent + 1 : posted))
             od
         fi;
-#endif
         atomic { sent++; fragment = 0; pieces = false };
         if
         :: true
@@ -147,9 +141,7 @@ proctype receiver(byte me, times)
     byte my_run, number, fragment;
     bool pieces, right;
 end_attach: /* as long as another one has the place, it is refused, and started again */
-    if
-    :: atomic { state == READY && alive[owner] && !alive[PID(peer)] -> my_run = generation }
-    fi;
+    atomic { state == READY && alive[owner] && !alive[PID(peer)] -> my_run = generation };
     if
     :: atomic { RUN(peer) == my_run && !alive[PID(peer)] -> peer = CLAIM(my_run, me) }
     :: atomic { RUN(peer) != my_run || alive[PID(peer)] -> my_run = 0; goto end_attach }
