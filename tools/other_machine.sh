@@ -91,6 +91,7 @@ case $machine in
         LDFLAGS=-static
         build_copy test-programs 2> >(grep -vE 'find_function|dlopen' >&2) # that is 05_simd/bench's, which isn't run
         emulate
+        export EMULATOR=qemu-aarch64 # for what a test builds itself
         arm64_tests
         ;;
     musl)
