@@ -148,6 +148,18 @@ int sem_post(sem_t *semaphore)
     return FAIL_OR_CALL(sem_post, -1, semaphore);
 }
 
+#ifdef __GLIBC__
+int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *until)
+{
+    return FAIL_OR_CALL(sem_clockwait, -1, semaphore, clock, until);
+}
+#else /* there it is sem_timedwait() that waits */
+int sem_timedwait(sem_t *semaphore, const struct timespec *until)
+{
+    return fault_is_due("sem_clockwait") ? -1 : NEXT(sem_timedwait)(semaphore, until);
+}
+#endif
+
 int sem_unlink(const char *name)
 {
     return FAIL_OR_CALL(sem_unlink, -1, name);

@@ -135,13 +135,7 @@ int sem_trywait(sem_t *semaphore)
     return FAIL_OR_CALL(sem_trywait, -1, semaphore);
 }
 
-/* Of glibc 2.30, and declared with _GNU_SOURCE only. */
-extern int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *until);
-int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *until)
-{
-    return FAIL_OR_CALL(sem_clockwait, -1, semaphore, clock, until);
-}
-
+/* Declared with _GNU_SOURCE only. */
 extern int getentropy(void *buffer, size_t bytes);
 int getentropy(void *buffer, size_t bytes)
 {
