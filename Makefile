@@ -152,7 +152,7 @@ run-mmap_db: $(mmap_db_programs) 04_mmap_db/cities.csv
 
 # Builds each lesson right before it is shown.
 demo: ## LESSON=NAME: a tour of the lessons, both halves at work; without LESSON all of them, in two minutes
-	+@MAKE="$(MAKE)" tools/demo.sh $(LESSON)
+	@MAKE=$(MAKE_COMMAND) tools/demo.sh $(LESSON)
 
 pitfalls: $(PITFALLS) ## the classic mistakes, each seen to go wrong and seen put right
 	@tools/pitfalls.sh $^

@@ -22,6 +22,9 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/make-XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+# This is no make: its makes can't share the processors of the one that has started it.
+export MAKEFLAGS
+MAKEFLAGS=$(sed -E 's/(^| )-?j[0-9]*( |$)/ /; s/ --jobserver[^ ]*//g' <<<"${MAKEFLAGS:-}")
 
 columns=0 # of the terminal; 0: none
 live=false
@@ -82,7 +85,7 @@ show_countdown() {
     title '01 countdown' 'One process counts down, the other one receives: one number in shared memory, two semaphores for whose turn it is.'
     pause 2
     pair "01_countdown/producer --interval 200 --name $name" "01_countdown/consumer --name $name"
-    seen 'Each number was read before the next one was written. How: 01_countdown/README.md, then countdown.h.'
+    seen 'Each number was read before the next one was written, though what they say may cross. How: 01_countdown/README.md, then countdown.h.'
 }
 
 show_buffer_transfer() {

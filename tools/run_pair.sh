@@ -43,7 +43,7 @@ if [ -t 1 ]; then
     fi
 fi
 column=0 # characters in each of two columns; 0: a name before each line instead
-[ "$columns" -lt 72 ] || [ -n "$live" ] || column=$(((columns - 3) / 2))
+[ "$columns" -lt 72 ] || [ -n "$live" ] || column=$(((columns < 120 ? columns : 120) / 2 - 2))
 
 show_line() { # HALF PREFIX TEXT
     local before='' after=''
@@ -117,19 +117,29 @@ is_there() { # PID
     kill -0 "$1" 2>/dev/null
 }
 
+# More than once: one that has just been started may not hear the first time.
+interrupt() { # PID
+    while is_there "$1"; do
+        kill -INT "$1" 2>/dev/null
+        sleep 0.1
+    done
+}
+
 await() { # PID: gives its status; a signal to this script doesn't end the wait
     local status
     while :; do
+        [ "$interrupted" -eq 0 ] || interrupt "$1"
         status=0
         wait "$1" || status=$?
-        [ "$status" -gt 128 ] && is_there "$1" || return "$status"
+        is_there "$1" || return "$status"
     done
 }
 
 # Stops a half as Ctrl-C does; that it then says so is as it should be.
 stop() { # PID
-    [ "$interrupted" -eq 0 ] || return
-    kill -INT "$1" 2>/dev/null && stopped=130
+    [ "$interrupted" -eq 0 ] && is_there "$1" || return
+    stopped=130
+    interrupt "$1"
 }
 
 [ "$column" -eq 0 ] || { show 0 "${names[0]}"; show 1 "${names[1]}"; }
