@@ -64,9 +64,10 @@ run_tests() {
     for test in tests/*.t; do
         [[ $left_out == *" $test "* ]] || tests+=("$test")
     done
-    prove --jobs 8 --timer --failures --comments --directives --exec '' "${tests[@]}"
+    prove --jobs "$jobs" --timer --failures --comments --directives --exec '' "${tests[@]}"
 }
 
+jobs=8 # they mostly wait
 elsewhere=(make 'it is about make' texts 'it is about the texts' classroom 'it types the commands for this machine'
     coverage 'it measures on this machine' demo 'it is about make' diagrams 'it is about the texts'
     layouts 'the drawings are of this machine' races 'ThreadSanitizer knows 64-bit machines with glibc only'
@@ -97,6 +98,7 @@ case $machine in
         LDFLAGS=-static
         build_copy test-programs 2> >(grep -vE 'find_function|dlopen' >&2) # that is 05_simd/bench's, which isn't run
         emulate
+        jobs=4
         export EMULATOR=qemu-aarch64 # for what a test builds itself
         arm64_tests
         ;;
