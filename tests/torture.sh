@@ -224,7 +224,6 @@ for lesson in "${lessons[@]}"; do
     played[$lesson]=0 killed[$lesson]=0 suspended[$lesson]=0 stopped[$lesson]=0 scribbled[$lesson]=0
     hangs[$lesson]=0 losses[$lesson]=0 leaks[$lesson]=0
 done
-: >lists.csv
 echo "torture: $rounds rounds, SEED=$seed"
 for ((round = seed; round < seed + rounds; round++)); do
     if ! play_round "$round"; then
