@@ -45,7 +45,7 @@ static bool fail_with(int error)
 
 bool fault_is_due(const char *function)
 {
-    static int calls[FAULTS_MAX];
+    static int calls[FAULTS_MAX] = {0};
     const char *fault = getenv("FAULT");
     size_t length = strlen(function);
     for (int i = 0; i < FAULTS_MAX && fault != NULL; i++) {
