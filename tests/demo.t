@@ -116,7 +116,7 @@ ok 'NO_COLOR: both columns' shows plain '^ +\| received 10$'
 ok '... no escape sequence' has_no "$escape" plain.raw
 ok 'a narrow window: names before the lines' shows narrow '^consumer \| liftoff$'
 ok '... which are broken between words' shows narrow '^ +\| consumer in [0-9.]+ s$'
-ok '... the others, too' shows narrow '^countdown\.h\.$'
+ok '... the others, too' shows narrow '^(then )?countdown\.h\.$'
 ok 'CI: lines instead of the plot' shows ci '\| point 20 x='
 ok '... no other screen' has_no "$escape"'\[\?1049h' ci.raw
 ok 'a dumb terminal: both halves' shows dumb 'liftoff$'
