@@ -402,8 +402,9 @@ fi
 build() { # PROGRAM SOURCE OPTION ...
     local program=$1 source=$2
     shift 2
-    "$compiler" -std=c11 -O1 -g -pthread "$@" -o "$program" "$root/tests/$source" -lrt 2>err
+    # shellcheck disable=SC2086 # a compiler and its options
+    $compiler -std=c11 -O1 -g -pthread "$@" -o "$program" "$root/tests/$source" ${LDFLAGS:-} -lrt 2>err
 }
 
 ok "ring.h builds with slots of 8 bytes" build unit_ring_8 unit_ring.c -DRING_SLOT_BYTES=8
-ok "... and passes its unit test" exits 0 ${EMULATOR:-} ./unit_ring_8
+ok "... and passes its unit test" exits 0 ${EMULATOR:+"$EMULATOR"} ./unit_ring_8
