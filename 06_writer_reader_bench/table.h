@@ -13,7 +13,7 @@ static inline void print_bounce(const struct result *result)
 {
     double before = result->bounce_ns[0], after = result->bounce_ns[1];
     bool has_changed = before > 1.25 * after || after > 1.25 * before;
-    print_data("%7.0f -> %-4.0f%s\n", before, after, has_changed ? "!" : "");
+    print_data(" %6.0f -> %-4.0f%s\n", before, after, has_changed ? "!" : "");
 }
 
 static inline void print_classic_figures(const struct result *result)

@@ -9,6 +9,8 @@
  * signal 9 to the program itself before the fifth call; if it survives that, the call is done. Of several
  * faults, FAULT='mmap:2:12 close:1:5', each one counts its own calls. Linux only.
  */
+#define _FILE_OFFSET_BITS 64 /* as the Makefile has it: open() may be called open64() then */
+#define _TIME_BITS 64
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

@@ -32,7 +32,12 @@ both_with_fault() { # HALF FAULT
     "${lesson}_$other" "$other"
     start "$other" "${command[@]}"
     "${lesson}_$1" "$1"
-    FAULT=$2 LD_PRELOAD=$work/fault.so start "$1" "${command[@]}"
+    local words=() word
+    for word in "${command[@]}"; do # not of a shell that opens its input for it
+        [[ $word != "$root"/* ]] || words+=(env "FAULT=$2" "LD_PRELOAD=$work/fault.so")
+        words+=("$word")
+    done
+    start "$1" "${words[@]}"
     eventually is_gone "${!1}" || { echo "#   the $1 hangs"; return 1; }
     wait "${!1}" || faulty_status=$?
     eventually has_ended_or_waits "$other"

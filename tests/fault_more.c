@@ -3,6 +3,8 @@
  * Partner: fault.c, which says how. Without _GNU_SOURCE, with which the headers declare some of these
  * with types that have no name.
  */
+#define _FILE_OFFSET_BITS 64 /* as the Makefile has it: open() may be called open64() then */
+#define _TIME_BITS 64
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
 #include <mqueue.h>

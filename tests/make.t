@@ -60,7 +60,7 @@ for tool in bash cat dirname env getconf grep mkdir sh tr uname; do
     ln -s "$(command -v "$tool")" "$work/bare/"
 done
 bare_make() {
-    PATH=$work/bare exits 0 "$(command -v make)" "$@"
+    PATH=$work/bare exits 0 "$(type -P make)" "$@"
 }
 while read -r check missing; do
     ok "make check-$check without $missing" bare_make -s "check-$check"

@@ -48,12 +48,13 @@ static const struct lesson *look_at(const char *name, struct region_format *form
 {
     struct stat object;
     struct region_header *header = MAP_FAILED;
+    const size_t length = HUGE_PAGE_BYTES; /* an object on a hugetlbfs is mapped in whole pages */
     int fd = region_open_object(name, O_RDONLY);
     if (fd == -1)
         return NULL;
     CHECK(fstat(fd, &object));
     if (object.st_uid == getuid() && object.st_size >= (off_t)sizeof *header)
-        header = mmap(NULL, sizeof *header, PROT_READ, MAP_SHARED, fd, 0);
+        header = mmap(NULL, length, PROT_READ, MAP_SHARED, fd, 0);
     CHECK(close(fd));
     if (header == MAP_FAILED)
         return NULL;
@@ -66,7 +67,7 @@ static const struct lesson *look_at(const char *name, struct region_format *form
             format->layout_version = header->layout_version;
             format->size_bytes = (size_t)header->size_bytes;
         }
-    CHECK(munmap(header, sizeof *header));
+    CHECK(munmap(header, length));
     return found;
 }
 
