@@ -213,24 +213,17 @@ static inline void channel_unlink_semaphores(const struct channel *channel)
     }
 }
 
-/* [anew] The receiver takes back what the sender said to it: that it is accepted. At its end; and at
- * its beginning, for the sender may have accepted this very process, with this very claim, when it was
- * just leaving the session before. */
-static inline void channel_take_acceptance_back(struct channel *channel)
-{
-    struct region_claim nobody = {0}, session = channel->session;
-    /* relaxed: the sender only compares it; it reads nothing through it */
-    atomic_compare_exchange_strong_explicit(&channel->layout->accepted, &session, nobody,
-                                            memory_order_relaxed, memory_order_relaxed);
-}
-
 /* Gives up this half's place; the sender removes the names, the region's last: it guards the rest. */
 static inline void channel_leave(struct channel *channel)
 {
     if (region_name_is_ours(&channel->region))
         channel_unlink_semaphores(channel);
-    if (!channel->region.is_owner)
-        channel_take_acceptance_back(channel);
+    if (!channel->region.is_owner) {
+        struct region_claim nobody = {0}, session = channel->session;
+        /* relaxed: the sender only compares it; it reads nothing through it */
+        atomic_compare_exchange_strong_explicit(&channel->layout->accepted, &session, nobody,
+                                                memory_order_relaxed, memory_order_relaxed);
+    }
     region_withdraw(&channel->region);
 }
 
@@ -298,7 +291,6 @@ static inline int channel_open(struct channel *channel, const char *name, int ti
     }
     channel->layout = (struct channel_layout *)channel->region.header;
     channel->session = channel->region.mine;
-    channel_take_acceptance_back(channel);
     return 0;
 }
 

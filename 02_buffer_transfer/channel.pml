@@ -2,7 +2,7 @@
  *
  * For spin (make verify). Each step is one system call or one access to the region, in the code's order;
  * two are one step where no other process can see the difference.
- * Anchors: [accept] [publish] [wait] [fragments] [anew] [same run]
+ * Anchors: [accept] [publish] [wait] [fragments] [unlike] [same run]
  * Bounds:  2 senders, the second one after the first one's death, with 2 messages each: one in 3 fragments,
  *          which go through 2 places, and one of one piece; 2 receivers, one of which comes twice; each may
  *          be killed before each of its steps, and may leave in order between two messages
@@ -27,8 +27,13 @@
 #endif
 
 #define CLAIM(run, pid) ((run) * 8 + (pid))
-#define RUN(claim) ((claim) / 8)
+#define RUN(claim) ((claim) / 8 % 8)
 #define PID(claim) ((claim) % 8)
+#ifdef BROKEN_ACCEPTED_BEFORE
+#define MINE CLAIM(my_run, me)
+#else
+#define MINE (CLAIM(my_run, me) + 64 * times) /* [unlike] */
+#endif
 #define CONTENT(run, message, fragment) ((run) * 32 + (message) * 8 + (fragment) + 1)
 
 mtype = { BUILDING, READY, CLOSED };
@@ -143,17 +148,14 @@ proctype receiver(byte me, times)
 end_attach: /* as long as another one has the place, it is refused, and started again */
     atomic { state == READY && alive[owner] && !alive[PID(peer)] -> my_run = generation };
     if
-    :: atomic { RUN(peer) == my_run && !alive[PID(peer)] -> peer = CLAIM(my_run, me) }
+    :: atomic { RUN(peer) == my_run && !alive[PID(peer)] -> peer = MINE }
     :: atomic { RUN(peer) != my_run || alive[PID(peer)] -> my_run = 0; goto end_attach }
     KILLED
     fi;
-#ifndef BROKEN_ACCEPTED_BEFORE
-    STEP(accepted = (accepted == CLAIM(my_run, me) -> 0 : accepted)); /* [anew] */
-#endif
 #ifndef BROKEN_NOT_ACCEPTED
     if /* channel_connect() */
-    :: accepted == CLAIM(my_run, me)
-    :: atomic { SENDER_GONE && accepted != CLAIM(my_run, me) -> goto leave }
+    :: accepted == MINE
+    :: atomic { SENDER_GONE && accepted != MINE -> goto leave }
     fi;
 #endif
     do
@@ -197,8 +199,8 @@ over:
     assert(owner != 0 || generation != my_run || posted == 0 || taken == posted);
 leave:
     atomic { number = 0; fragment = 0; pieces = false; right = false };
-    STEP(accepted = (accepted == CLAIM(my_run, me) -> 0 : accepted));
-    STEP(peer = (peer == CLAIM(my_run, me) -> CLAIM(my_run, 0) : peer));
+    STEP(accepted = (accepted == MINE -> 0 : accepted));
+    STEP(peer = (peer == MINE -> CLAIM(my_run, 0) : peer));
     atomic { times--; my_run = 0; if :: times > 0 -> goto end_attach :: else fi };
 dead:
     atomic { alive[me] = false; number = 0; fragment = 0; pieces = false; right = false; times = 0 }

@@ -33,14 +33,22 @@
 #define REGION_REMOVE_HINT "choose another --name or, if nobody needs it, rm /dev/shm%s"
 #endif
 
-/* Of an owner: BUILDING, READY, CLOSED. Of a peer: READY, then CONNECTED where the owner says so. */
-enum region_state { REGION_FREE, REGION_BUILDING, REGION_READY, REGION_CONNECTED, REGION_CLOSED };
+/* Of an owner: BUILDING, READY, CLOSED. Of a peer in 01: READY, then CONNECTED, as the owner says; of
+ * other peers: JOINED, plus how often the process has joined something before. */
+enum region_state {
+    REGION_FREE,
+    REGION_BUILDING,
+    REGION_READY,
+    REGION_CONNECTED,
+    REGION_CLOSED,
+    REGION_JOINED = 0x8000
+};
 
 /* Who holds a place, in which run, how far: eight bytes, so that they can only change together. */
 struct region_claim {
     int32_t pid;         /* 0 is nobody */
     uint16_t generation; /* counts the owners that this object has had */
-    uint16_t state;      /* enum region_state */
+    uint16_t state;      /* see enum region_state */
 };
 
 struct region_header {

@@ -296,7 +296,12 @@ static inline int region_attach(struct region *region, const char *name,
 /* Takes the peer's place from nobody or from a dead one; from another run's only if any_run. */
 static inline int region_claim_peer(struct region *region, bool any_run)
 {
-    struct region_claim claim = {getpid(), region->other.generation, REGION_READY};
+    /* [unlike] No claim is like the one before: who leaves and comes back at once, as the same process,
+     * must not take for its own what was meant for who it was. relaxed: only the number counts */
+    static _Atomic uint16_t joins;
+    uint16_t times = atomic_fetch_add_explicit(&joins, 1, memory_order_relaxed);
+    struct region_claim claim = {getpid(), region->other.generation,
+                                 (uint16_t)(REGION_JOINED | times)};
     struct region_claim found = atomic_load_explicit(&region->header->peer, memory_order_acquire);
     do {
         if (!any_run && found.generation != claim.generation)
