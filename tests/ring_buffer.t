@@ -403,7 +403,7 @@ build() { # PROGRAM SOURCE OPTION ...
     local program=$1 source=$2
     shift 2
     # shellcheck disable=SC2086 # a compiler and its options
-    $compiler -std=c11 -O1 -g -pthread "$@" -o "$program" "$root/tests/$source" ${LDFLAGS:-} -lrt 2>err
+    $compiler -std=c11 ${CFLAGS:--O1} -pthread "$@" -o "$program" "$root/tests/$source" ${LDFLAGS:-} -lrt 2>err
 }
 
 ok "ring.h builds with slots of 8 bytes" build unit_ring_8 unit_ring.c -DRING_SLOT_BYTES=8
