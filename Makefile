@@ -269,8 +269,8 @@ SCRIPTS := .ci/run $(wildcard tools/*.sh tests/*.sh) $(filter-out $(UNIT_TESTS),
 
 lint: ## clang-format, clang-tidy, cppcheck, shellcheck: each silent
 	clang-format --dry-run -Werror $(SOURCES)
-	printf '%s\n' $(filter %.c,$(SOURCES)) | xargs -P "$$(getconf _NPROCESSORS_ONLN)" -I FILE \
-		clang-tidy --quiet --warnings-as-errors='*' FILE -- $(STANDARD) $(WARNINGS)
+	printf '%s\n' $(filter %.c,$(SOURCES)) | xargs -P "$$(getconf _NPROCESSORS_ONLN)" -I {} \
+		clang-tidy --quiet --warnings-as-errors='*' {} -- $(STANDARD) $(WARNINGS)
 	cppcheck --quiet --std=c11 --error-exitcode=1 \
 		--suppress=shadowVariable --suppress=knownConditionTrueFalse \
 		--enable=warning,style,performance,portability $(filter %.c,$(SOURCES))

@@ -68,9 +68,13 @@ void **fault_next_address(void (*mine)(void))
     static _Thread_local void *address;
     Dl_info symbol;
     memcpy(&address, &mine, sizeof address);
-    if (dladdr(address, &symbol) == 0)
+    if (dladdr(address, &symbol) == 0 || symbol.dli_sname == NULL)
         abort();
-    address = dlsym(RTLD_NEXT, symbol.dli_sname);
+    /* In a program with clang's sanitizers that address is their own function's, which stands in front. */
+    const char *name = symbol.dli_sname, prefix[] = "__interceptor_";
+    if (strncmp(name, prefix, strlen(prefix)) == 0)
+        name += strlen(prefix);
+    address = dlsym(RTLD_NEXT, name);
     return &address;
 }
 
