@@ -200,11 +200,11 @@ static void show_speeds(void)
     for (int i = 0; i < ISA_COUNT; i++)
         best = speeds[i] > best ? speeds[i] : best;
     for (enum isa isa = 0; line.is_on && isa < ISA_COUNT; isa++) {
+        if (speeds[isa] == 0)
+            continue;
         char bar[24];
-        if (speeds[isa] > 0)
-            fprintf(stderr, "%-6s%c %s %3.0f GB/s\n", kernels_name(isa),
-                    isa == kernels->isa ? '*' : ' ', live_bar(bar, speeds[isa] / best),
-                    speeds[isa]);
+        fprintf(stderr, "%-6s%c %s %3.0f GB/s\n", kernels_name(isa),
+                isa == kernels->isa ? '*' : ' ', live_bar(bar, speeds[isa] / best), speeds[isa]);
     }
 }
 

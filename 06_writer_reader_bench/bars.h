@@ -46,9 +46,10 @@ static inline void print_bar(uint64_t to_ns, uint64_t count, uint64_t all)
 /* How many there are beyond the bars, and how far they reach. */
 static inline void print_rest(uint64_t count, const char *what, uint64_t ns)
 {
+    if (count == 0)
+        return;
     char text[24];
-    if (count > 0)
-        print_data("%llu %s %s\n", (unsigned long long)count, what, duration_text(text, ns));
+    print_data("%llu %s %s\n", (unsigned long long)count, what, duration_text(text, ns));
 }
 
 static inline void print_bars(const struct row *row)

@@ -22,6 +22,16 @@ has_ended_or_waits() { # LABEL: it can take a signal now
     is_gone "${!1}" || [ -s "$1.err" ] || [ -s "$1.out" ]
 }
 
+# A command's words into "$words", with a fault in its program, but not in a shell that opens its input for it.
+give_fault() { # FAULT WORD ...
+    local word
+    words=()
+    for word in "${@:2}"; do
+        [[ $word != "$root"/* ]] || words+=(env "FAULT=$1" "LD_PRELOAD=$work/fault.so")
+        words+=("$word")
+    done
+}
+
 # Both halves, one of them with a fault: neither may hang; faulty_status is how the faulty one has ended.
 both_with_fault() { # HALF FAULT
     local other=${halves[1]}
@@ -32,11 +42,7 @@ both_with_fault() { # HALF FAULT
     "${lesson}_$other" "$other"
     start "$other" "${command[@]}"
     "${lesson}_$1" "$1"
-    local words=() word
-    for word in "${command[@]}"; do # not of a shell that opens its input for it
-        [[ $word != "$root"/* ]] || words+=(env "FAULT=$2" "LD_PRELOAD=$work/fault.so")
-        words+=("$word")
-    done
+    give_fault "$2" "${command[@]}"
     start "$1" "${words[@]}"
     eventually is_gone "${!1}" || { echo "#   the $1 hangs"; return 1; }
     wait "${!1}" || faulty_status=$?

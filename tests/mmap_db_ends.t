@@ -9,7 +9,8 @@ writer=$root/04_mmap_db/writer reader=$root/04_mmap_db/reader db=$work/db
 one_of_the_calls() { # FUNCTION ERRNO MESSAGE PROGRAM ARGUMENT ...: one of its first calls fails, and that is said
     local n
     for n in 1 2 3 4 5 6 7 8; do
-        FAULT=$1:$n:$2 LD_PRELOAD=$work/fault.so exits 1 "${@:4}" >report && grep -q -e "$3" err && return
+        give_fault "$1:$n:$2" "${@:4}"
+        exits 1 "${words[@]}" >report && grep -qE -e "$3" err && return
     done
     cat report
     return 1
@@ -72,12 +73,12 @@ ok 'a file of another user: the reader' one_of_the_calls open 13 \
 FAULT=fcntl:1:11 LD_PRELOAD=$work/fault.so exits 0 "$writer" --file "$db" put a 2 >report
 ok 'a lock that another writer holds for a moment is waited for' test ! -s report -a -e mark
 ok 'a put that the disk does not take' one_of_the_calls msync 5 \
-    "^writer: cannot put into $db: Input/output error\$" "$writer" --file "$db" --sync put a 2
+    "^writer: cannot put into $db: $reason\$" "$writer" --file "$db" --sync put a 2
 ok 'a deletion that the disk does not take' one_of_the_calls msync 5 \
-    "^writer: cannot delete from $db: Input/output error\$" "$writer" --file "$db" --sync delete a
+    "^writer: cannot delete from $db: $reason\$" "$writer" --file "$db" --sync delete a
 printf '2\nname\n7\n' >typed
 ok '... at the menu' one_of_the_calls msync 5 \
-    "^writer: cannot put into $db: Input/output error\$" sh -c 'exec "$@" <typed' sh "$writer" --file "$db" --sync
+    "^writer: cannot put into $db: $reason\$" sh -c 'exec "$@" <typed' sh "$writer" --file "$db" --sync
 if grep -q __asan_init "$writer"; then
     skip 'no memory' 'a sanitizer has its own'
     exit
