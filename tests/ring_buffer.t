@@ -389,7 +389,7 @@ if command -v script >/dev/null && script -qec true /dev/null </dev/null >screen
     ok "... as wide as the window at most" test "$(widest)" -lt 100
     ok "... the consumer ends" ends "$consumer_pid" 0
     start_producer --rate 100000 --count 30000
-    on_a_terminal 30 "$consumer --name $name"
+    on_a_terminal 30 "$consumer --name $name --work 50000" # however late it comes, it takes 1.5 s
     ok "a consumer on a terminal shows a live line" says screen 'messages/s  lag [0-9]+'
     ok "... and takes it away" says screen $'\r +\rreceived 30000 messages'
     ok "... the producer ends" ends "$producer_pid" 0
