@@ -3,7 +3,7 @@
  * Partner: producer.c. Both include ring.h, the ring itself, and ring_pair.h, its region and its end.
  * Build:   cc consumer.c -o consumer -O2 -pthread -lrt     (macOS: without -lrt)
  * Run:     ./consumer       and in a second terminal:  ./producer
- * Look first at main, then at receive(), read_run() and has_ended().
+ * Look first at main, then at receive(), read_run() and producer_at_empty_ring().
  */
 #define _GNU_SOURCE
 #include "../common/live_line.h"

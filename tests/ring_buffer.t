@@ -3,6 +3,7 @@
 
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
+. "$root/tests/ring_lib.sh"
 
 producer=$root/03_ring_buffer/producer
 consumer=$root/03_ring_buffer/consumer
@@ -21,28 +22,6 @@ start_consumer() {
 received() { # COUNT: the consumer's line says that all came
     says consumer_pid.out \
         "^received $1 messages, 0 lost, 0 doubled, 0 out of order, [0-9.]+( M)? messages/s\$"
-}
-
-# The ring as it lies in memory: numbers of 64 bits at an offset; 128 is head, 256 is tail.
-number_at() {
-    od -A n -t u8 -j "$1" -N 8 "/dev/shm$name" | tr -d ' '
-}
-
-# scribble OFFSET BYTES, as printf writes them
-scribble() {
-    printf '%b' "$2" | dd of="/dev/shm$name" bs=1 seek="$1" conv=notrunc status=none
-}
-
-head_is() {
-    [ "$(number_at 128)" -eq "$1" ]
-}
-
-head_passes() {
-    [ "$(number_at 128)" -gt "$1" ]
-}
-
-tail_passes() {
-    [ "$(number_at 256)" -gt "$1" ]
 }
 
 # --- options -----------------------------------------------------------------------------------

@@ -3,24 +3,13 @@
 # it says its last word itself, where other tests kill it
 
 . "$(dirname "$0")/lib.sh"
+. "$root/tests/ring_lib.sh"
 
 has() { # LESSON WHAT: in words of its own
     case $1 in
         03_ring_buffer) echo messages ;;
         05_simd) echo batches ;;
     esac
-}
-number_at() { # OFFSET: 128 is head, 256 is tail
-    od -A n -t u8 -j "$1" -N 8 "/dev/shm$name" | tr -d ' '
-}
-tail_passes() {
-    [ "$(number_at 256)" -gt "$1" ]
-}
-is_drained() {
-    [ "$(number_at 128)" -gt 0 ] && [ "$(number_at 128)" = "$(number_at 256)" ]
-}
-scribble() { # OFFSET BYTES, as printf writes them
-    printf '%b' "$2" | dd of="/dev/shm$name" bs=1 seek="$1" conv=notrunc status=none
 }
 
 for lesson in 03_ring_buffer 05_simd; do

@@ -3,6 +3,7 @@
 
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
+. "$root/tests/ring_lib.sh"
 
 producer=$root/05_simd/producer
 consumer=$root/05_simd/consumer
@@ -19,22 +20,6 @@ start_consumer() {
 
 processed() { # BATCHES [ISA [PAGES]]: the consumer's line says that all came, and none is wrong
     says consumer_pid.out "^processed $1 batches, [0-9.]+ GB, [0-9.]+ GB/s, ${2:-[a-z0-9]+}, ${3:-([0-9]+ of [0-9]+ MiB in )?[0-9]+ [KM]iB pages}, [0-9.]+ times scalar, 0 wrong\$"
-}
-
-number_at() { # OFFSET: 64 bits; 128 is head, 256 tail, 264 in_hand
-    od -A n -t u8 -j "$1" -N 8 "/dev/shm$name" | tr -d ' '
-}
-
-scribble() { # OFFSET BYTES, as printf writes them
-    printf '%b' "$2" | dd of="/dev/shm$name" bs=1 seek="$1" conv=notrunc status=none
-}
-
-head_is() {
-    [ "$(number_at 128)" -eq "$1" ]
-}
-
-tail_passes() {
-    [ "$(number_at 256)" -gt "$1" ]
 }
 
 # --- options -----------------------------------------------------------------------------------
