@@ -81,17 +81,10 @@ static void check_ring(void)
             (unsigned long long)reader.tail + reader.mask + 1, names.region);
 }
 
-/* Is there a living producer, or, from one that is gone, something left to read? */
 static bool is_worth_joining(void)
 {
     struct ring *ring = ring_of(&region);
-    /* acquire: pairs with [publish], and with the release in region_leave(). */
-    struct region_claim owner = atomic_load_explicit(&region.header->owner, memory_order_acquire);
-    if (owner.state != REGION_CLOSED && process_is_alive(owner.pid))
-        return owner.state == REGION_READY;
-    return atomic_load_explicit(&ring->slots, memory_order_acquire) != 0 &&
-           atomic_load_explicit(&ring->head, memory_order_relaxed) !=
-               atomic_load_explicit(&ring->tail, memory_order_relaxed);
+    return region_is_worth_joining(&region, &ring->slots, &ring->head, &ring->tail);
 }
 
 /* [join] One attempt. Looks twice: before its place is taken, another consumer may read the rest. */

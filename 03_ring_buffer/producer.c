@@ -6,7 +6,7 @@
  * Look first at main, then at produce() and finish().
  */
 #define _GNU_SOURCE
-#include "../common/live_line.h"
+#include "../common/sender.h"
 #include "message.h"
 #include "ring_pair.h"
 
@@ -39,10 +39,7 @@ static struct ring_writer writer;
 static uint64_t first_number; /* of this run; the numbers are the ring's indices */
 static uint64_t times_full;
 static int64_t start_ns;
-static struct peer_wait patience;
 static struct live_line line;
-static enum half told = HALF_RUNS; /* what was last said about the consumer */
-static bool is_closed;
 
 static void read_options(int argc, char **argv)
 {
@@ -69,7 +66,7 @@ static uint64_t sent(void)
 
 static unsigned long long messages_left(void)
 {
-    return ring_left(ring_of(&region), writer.head);
+    return region_left(writer.head, &ring_of(&region)->tail, RING_SLOTS_MAX);
 }
 
 /* Runs at exit, whatever the reason: no more messages come. */
@@ -142,35 +139,15 @@ static void show_live_line(int64_t now)
                    fill * 100, rate_text(speed, per_second), (unsigned long long)times_full);
 }
 
-/* Says what has become of the consumer, once. Its death loses nothing: the ring keeps what it has
- * not released. */
-static void look_at_consumer(void)
-{
-    int pid;
-    enum half now = region_half(&region.header->peer, &pid);
-    if (is_closed && messages_left() == 0)
-        return; /* gone or not, it has read the rest: looked at after it, as in consumer.c [end] */
-    if (now != told && now != HALF_RUNS) {
-        live_line_erase(&line);
-        if (now == HALF_DIED)
-            note("the consumer (pid %d) has died; nothing is lost", pid);
-        if (now == HALF_STOPPED)
-            note("the consumer has stopped; nothing is lost");
-        note("waiting for the consumer; in another terminal: ./consumer%s", names.option);
-    }
-    if (now != told)
-        patience.since = 0; /* who has just come has its own time to begin */
-    told = now;
-    if (!waited_too_long(&patience, timeout_s))
-        return;
-    live_line_erase(&line);
-    if (now == HALF_RUNS)
-        die("the consumer (pid %d) has read nothing for %lld s; is it suspended? %llu messages "
-            "stay in %s",
-            pid, timeout_s, messages_left(), names.region);
-    die("no consumer came within %lld s; %llu messages stay in %s; start one: ./consumer%s",
-        timeout_s, messages_left(), names.region, names.option);
-}
+/* Looks after the consumer: common/sender.h. */
+static struct sender sender = {.region = &region,
+                               .names = &names,
+                               .items = "messages",
+                               .verb = "read",
+                               .left = messages_left,
+                               .line = &line,
+                               .show = show_live_line,
+                               .told = HALF_RUNS};
 
 static void check_ring(void)
 {
@@ -192,8 +169,8 @@ static uint32_t wait_until_due(uint32_t wanted)
         int64_t next = start_ns + (int64_t)((double)(sent() + 1) / (double)rate * 1e9) + 1;
         sleep_until(next_look(next));
         int64_t now = now_ns();
-        if (look_is_due(&patience, now))
-            look_at_consumer();
+        if (look_is_due(&sender.patience, now))
+            sender_look(&sender, timeout_s);
         show_live_line(now);
     }
     return stop_requested() ? 0 : wanted;
@@ -208,12 +185,9 @@ static uint32_t reserve(uint32_t wanted, struct message **first)
     times_full++;
     while ((run = ring_reserve_many(&writer, wanted, first)) == 0 && !stop_requested()) {
         check_ring();
-        if (wait_a_little(&patience)) {
-            look_at_consumer();
-            show_live_line(now_ns());
-        }
+        sender_wait(&sender, timeout_s);
     }
-    wait_is_over(&patience);
+    wait_is_over(&sender.patience);
     return run;
 }
 
@@ -241,34 +215,16 @@ static void produce(void)
  * signal, reading the rest and removing the name is left to the consumer. */
 static void finish(void)
 {
-    region_leave_place(&region);
-    is_closed = true;
-    for (unsigned long long left = messages_left(); left > 0 && !stop_requested();) {
-        if (wait_a_little(&patience)) {
-            look_at_consumer();
-            show_live_line(now_ns());
-        }
-        unsigned long long now = messages_left();
-        if (now != left)
-            patience.since = 0; /* a slow consumer is not a lost one */
-        left = now;
-    }
+    sender_finish(&sender, timeout_s);
 }
 
 static void report(void)
 {
-    int pid;
     if (stop_signal == SIGPIPE)
         return;
     note("sent %llu messages; the ring was full %llu times", (unsigned long long)sent(),
          (unsigned long long)times_full);
-    enum half consumer = region_half(&region.header->peer, &pid); /* first, as above */
-    unsigned long long left = messages_left();
-    if (left > 0 && consumer == HALF_RUNS)
-        note("%llu messages are left to the consumer (pid %d)", left, pid);
-    else if (left > 0)
-        note("%llu messages stay in %s; to read them: ./consumer%s", left, names.region,
-             names.option);
+    sender_say_what_is_left(&sender);
 }
 
 int main(int argc, char **argv)

@@ -23,15 +23,6 @@ static inline bool ring_fits(const struct region *region, uint64_t mask)
            mask < (region->size_bytes - sizeof(struct ring)) / sizeof(struct message);
 }
 
-/* How many messages below that index are unread? None when tail has passed it, which it may when the
- * next producer is there already. */
-static inline uint64_t ring_left(const struct ring *ring, uint64_t index)
-{
-    /* A difference: both may have passed 2^64. acquire: pairs with ring.h [release]. */
-    uint64_t left = index - atomic_load_explicit(&ring->tail, memory_order_acquire);
-    return left <= RING_SLOTS_MAX ? left : 0;
-}
-
 /* Leaves the ring; the producer's leaving closes it. What is closed and read is removed. */
 static inline void ring_leave(struct region *region)
 {

@@ -6,7 +6,7 @@
  * Look first at main, then at produce() and create_ring().
  */
 #define _GNU_SOURCE
-#include "../common/live_line.h"
+#include "../common/sender.h"
 #include "batch_pair.h"
 
 const char program_name[] = "producer";
@@ -43,10 +43,7 @@ static struct region region;
 static struct batch_writer writer;
 static uint64_t first_number; /* of this run; the numbers are the ring's indices */
 static uint64_t times_full;
-static struct peer_wait patience;
 static struct live_line line;
-static enum half told = HALF_RUNS; /* what was last said about the consumer */
-static bool is_closed;
 
 static void read_options(int argc, char **argv)
 {
@@ -75,13 +72,9 @@ static uint64_t made(void)
     return writer.head - first_number;
 }
 
-/* Not yet given back. After region_leave_place() a next producer may have come, and tail be beyond. */
 static unsigned long long batches_left(void)
 {
-    /* acquire: pairs with [release]. */
-    uint64_t tail = atomic_load_explicit(&writer.ring->tail, memory_order_acquire);
-    uint64_t left = writer.head - tail;
-    return left <= BATCH_SLOTS_MAX ? left : 0;
+    return region_left(writer.head, &writer.ring->tail, BATCH_SLOTS_MAX);
 }
 
 /* Runs at exit, whatever the reason: no more batches come. */
@@ -210,34 +203,15 @@ static void show_live_line(int64_t now)
                    live_bar(bar, fill), fill * 100, (unsigned long long)times_full);
 }
 
-/* Says what has become of the consumer, once. Its death loses nothing: see [in-hand]. */
-static void look_at_consumer(void)
-{
-    int pid;
-    enum half now = region_half(&region.header->peer, &pid);
-    if (is_closed && batches_left() == 0)
-        return; /* gone or not, it has processed the rest: looked at after it, as in consumer.c [end] */
-    if (now != told && now != HALF_RUNS) {
-        live_line_erase(&line);
-        if (now == HALF_DIED)
-            note("the consumer (pid %d) has died; nothing is lost", pid);
-        if (now == HALF_STOPPED)
-            note("the consumer has stopped; nothing is lost");
-        note("waiting for the consumer; in another terminal: ./consumer%s", names.option);
-    }
-    if (now != told)
-        patience.since = 0; /* who has just come has its own time to begin */
-    told = now;
-    if (!waited_too_long(&patience, timeout_s))
-        return;
-    live_line_erase(&line);
-    if (now == HALF_RUNS)
-        die("the consumer (pid %d) has read nothing for %lld s; is it suspended? %llu batches stay "
-            "in %s",
-            pid, timeout_s, batches_left(), names.region);
-    die("no consumer came within %lld s; %llu batches stay in %s; start one: ./consumer%s",
-        timeout_s, batches_left(), names.region, names.option);
-}
+/* Looks after the consumer: common/sender.h. */
+static struct sender sender = {.region = &region,
+                               .names = &names,
+                               .items = "batches",
+                               .verb = "process",
+                               .left = batches_left,
+                               .line = &line,
+                               .show = show_live_line,
+                               .told = HALF_RUNS};
 
 static void check_ring(void)
 {
@@ -258,12 +232,9 @@ static uint32_t reserve(uint32_t wanted, struct batch **first)
     times_full++;
     while ((run = batch_reserve(&writer, wanted, first)) == 0 && !stop_requested()) {
         check_ring();
-        if (wait_a_little(&patience)) {
-            look_at_consumer();
-            show_live_line(now_ns());
-        }
+        sender_wait(&sender, timeout_s);
     }
-    wait_is_over(&patience);
+    wait_is_over(&sender.patience);
     return run;
 }
 
@@ -285,34 +256,16 @@ static void produce(void)
 /* [finish] Closes the ring. Exit status 0 means that all was not only made, but processed. */
 static void finish(void)
 {
-    region_leave_place(&region);
-    is_closed = true;
-    for (unsigned long long left = batches_left(); left > 0 && !stop_requested();) {
-        if (wait_a_little(&patience)) {
-            look_at_consumer();
-            show_live_line(now_ns());
-        }
-        unsigned long long now = batches_left();
-        if (now != left)
-            patience.since = 0; /* a slow consumer is not a lost one */
-        left = now;
-    }
+    sender_finish(&sender, timeout_s);
 }
 
 static void report(void)
 {
-    int pid;
     if (stop_signal == SIGPIPE)
         return;
     note("made %llu batches; the ring was full %llu times", (unsigned long long)made(),
          (unsigned long long)times_full);
-    enum half consumer = region_half(&region.header->peer, &pid); /* first, as above */
-    unsigned long long left = batches_left();
-    if (left > 0 && consumer == HALF_RUNS)
-        note("%llu batches are left to the consumer (pid %d)", left, pid);
-    else if (left > 0)
-        note("%llu batches stay in %s; to process them: ./consumer%s", left, names.region,
-             names.option);
+    sender_say_what_is_left(&sender);
 }
 
 int main(int argc, char **argv)

@@ -33,6 +33,31 @@ static inline enum half region_half(_Atomic struct region_claim *place, int *pid
     return is_alive || claim.pid != seen.pid ? HALF_RUNS : HALF_DIED; /* a new one has just come */
 }
 
+/* How many below that index, one that was ever sent, are unread? None when tail has passed it, which it
+ * may when the next producer is there already; no ring holds more than most. */
+static inline uint64_t region_left(uint64_t index, const _Atomic uint64_t *tail, uint64_t most)
+{
+    /* A difference: both may have passed 2^64. acquire: pairs with the rings' [release]. */
+    uint64_t left = index - atomic_load_explicit(tail, memory_order_acquire);
+    return left <= most ? left : 0;
+}
+
+/* Is there a living producer, or, from one that is gone, something left to read? slots is 0 as long as the
+ * ring isn't set up. For who may become the consumer. */
+static inline bool region_is_worth_joining(const struct region *region,
+                                           const _Atomic uint32_t *slots,
+                                           const _Atomic uint64_t *head,
+                                           const _Atomic uint64_t *tail)
+{
+    /* acquire: pairs with [publish], and with the release in region_leave(). */
+    struct region_claim owner = atomic_load_explicit(&region->header->owner, memory_order_acquire);
+    if (owner.state != REGION_CLOSED && process_is_alive(owner.pid))
+        return owner.state == REGION_READY;
+    return atomic_load_explicit(slots, memory_order_acquire) != 0 &&
+           atomic_load_explicit(head, memory_order_relaxed) !=
+               atomic_load_explicit(tail, memory_order_relaxed);
+}
+
 /* Gives the caller's place up, free for the next one. The name stays: whose it is to remove is
  * decided in region_leave_drained(). */
 static inline void region_leave_place(struct region *region)
