@@ -97,8 +97,9 @@ buffer_transfer_objects() {
 
 # --- 03_ring_buffer --------------------------------------------------------------------------
 
+# Never none: a producer that has nothing to send leaves, and takes an empty ring with it, before a consumer comes.
 ring_buffer_draw() {
-    count=$((RANDOM % 2000 * 100))
+    count=$((RANDOM % 2000 * 100 + 1))
     batch=$((RANDOM % 64 + 1))
 }
 ring_buffer_producer() { # without --slots: a ring that is there keeps its size
@@ -202,9 +203,9 @@ mmap_db_objects() {
 # --- 05_simd ---------------------------------------------------------------------------------
 
 # What is asked for of a ring that is there: nothing. It keeps its size, its kernel and its seed.
-simd_draw() {
+simd_draw() { # at least one batch, as above
     local kernels=(square sum sigmoid)
-    simd_batches=$((RANDOM % 300 * 100))
+    simd_batches=$((RANDOM % 300 * 100 + 1))
     simd_isa=scalar
     [ $((RANDOM % 2)) = 0 ] || simd_isa=auto
     simd_ring=(--kernel "${kernels[RANDOM % 3]}" --slots $((2 << RANDOM % 8)) --seed "$RANDOM")
