@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 unset MAKEFLAGS MFLAGS MAKELEVEL # this make is not the one that runs the tests
-mkdir copy && (cd "$root" && tar cf - --exclude=.git --exclude=build Makefile LICENSE common tools tests pitfalls [0-9]*) | tar xf - -C copy
+mkdir copy && (cd "$root" && tar cf - --exclude=.git --exclude=build .clang-format Makefile LICENSE common tools tests pitfalls [0-9]*) | tar xf - -C copy
 cd copy || exit 1
 # shellcheck disable=SC2120 # it is called with arguments, through ok()
 make() {
@@ -42,9 +42,16 @@ is 'nothing else does' "$(is_current)" yes
 rm build/01_countdown-producer.d
 is 'so does a program that was built by hand' "$(is_current)" no
 
-ok 'make countdown' make countdown
+for lesson in $(sed -n 's/^LESSONS := //p' Makefile) mmap_file simd_processing countdown; do
+    ok "make $lesson" make "$lesson"
+done
 ok 'prints the two commands' says "$work/out" '^    \./01_countdown/producer$'
 ok 'of both halves' says "$work/out" '^    \./01_countdown/consumer$'
+
+# Only what it would do: these halves bear the names that people use, perhaps just now.
+is 'make run-countdown runs them in one terminal' "$(command make -n run-countdown | tail -n 1)" \
+    'INPUT= tools/run_pair.sh ./01_countdown/producer ./01_countdown/consumer'
+ok 'make clean-ipc' make clean-ipc
 
 ok 'make pitfall-pointer' make pitfall-pointer
 ok 'shows one pitfall' says "$work/out" '^right: the offset'
@@ -53,6 +60,25 @@ while read -r file; do
     build=$(sed -n 's|^ \* Build: *\(cc [^(]*-lrt\).*|\1|p' "$file")
     ok "$file builds by the command in its header" bash -c "[ -n '$build' ] && cd ${file%/*} && $build"
 done < <(grep -l '^int main' [0-9]*/*.c pitfalls/*.c tools/*.c)
+
+if command -v clang-format >/dev/null; then
+    sed -i 's/^    return /  return /' common/clock.h
+    ok 'make format' make format
+    ok 'lays it out as it was' cmp common/clock.h "$root/common/clock.h"
+else
+    skip 'make format' 'clang-format is missing'
+fi
+
+if command -v gnuplot >/dev/null; then
+    start reader 06_writer_reader_bench/reader --quiet --name "$name"
+    06_writer_reader_bench/writer latency --transport pipe --size 64,1024 --count 10 --csv build/bench.csv --name "$name" >"$work/out" 2>&1
+    ok 'two figures to draw' ends "${reader:?}" 0
+    rm 06_writer_reader_bench/*.svg
+    ok 'make plots' make plots
+    ok 'draws what was measured' says 06_writer_reader_bench/latency.svg '<svg'
+else
+    skip 'make plots' 'gnuplot is missing'
+fi
 
 # On a machine that has none of the other compilers.
 mkdir "$work/bare"

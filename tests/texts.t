@@ -39,6 +39,27 @@ targets_exist() { # TEXT
     return "$missing"
 }
 
+# Of these: does a test run it, or .ci/run? That of the Makefile runs each lesson's, that of the pitfalls each of them.
+is_run() { # TARGET
+    case $1 in
+        pitfalls | pitfall-*) test -e tests/pitfalls.t ;;
+        tests/*) true ;; # make test builds it
+        run-*) grep -q 'make -n run-' tests/make.t ;;
+        bench*) grep -q ' bench-all' .ci/run ;;
+        recordings) true ;; # its pictures are looked at, by whoever makes them
+        *) grep -E '^LESSONS :=|^for lesson in' Makefile tests/make.t | grep -qw -e "$1" ||
+            grep -hv '^ *#' .ci/run tests/make.t | grep -qE "make ([a-z0-9-]+ )*$1( |'|\$)" ;;
+    esac
+}
+
+targets_are_run() { # TEXT
+    local target unknown=0
+    while read -r target; do
+        is_run "$target" || { echo "#   nobody runs: make $target"; unknown=1; }
+    done < <(named_targets "$1")
+    return "$unknown"
+}
+
 # The lines of the blocks of shell commands that no comment "try" stands before.
 untried() { # TEXT
     awk '/^<!-- try/ { tried = 1; next }
@@ -52,7 +73,7 @@ commands_are_run() { # TEXT: by some test; or here is why not
     while read -r line; do
         line=${line%%  #*}
         case $line in
-            make | 'make '*) ;; # targets_exist() looks them up
+            make | 'make '*) ;; # targets_are_run() looks them up
             'sudo apt-get install -y build-essential'*) ;; # changes the machine; .ci/run does it
             *) echo "#   nobody runs: $line"; unknown=1 ;;
         esac
@@ -64,6 +85,7 @@ for text in "${texts[@]}"; do
     ok "${text#./}: every make target exists" targets_exist "$text"
 done
 for text in README.md GUIDE.md CLASSROOM.md CONTRIBUTING.md pitfalls/README.md; do
+    ok "$text: every make target is run, here or before a change is taken" targets_are_run "$text"
     ok "$text: every command is run by a test" commands_are_run "$text"
 done
 
