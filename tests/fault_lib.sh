@@ -54,8 +54,9 @@ both_with_fault() { # HALF FAULT
 # ... and it must say why it ended.
 with_fault() { # HALF FUNCTION N
     both_with_fault "$1" "$2:$3:$error" || return 1
-    # Lesson 06's semaphores: their names hold the writer's pid, so that no later run can remove them.
+    # Lesson 06's objects are the writer's, by its pid, so that no later run can remove what stays now.
     [ "$2" != sem_unlink ] || rm -f "/dev/shm/"{sem.,}"myshm-${writer:-0}-"*
+    [[ $2 != shm[gc]* ]] || ipcs -m -p | awk -v pid="${writer:-0}" '$3 == pid { print $1 }' | xargs -r -n 1 ipcrm -m
     [ "$faulty_status" = 0 ] && return
     [ -e mark ] || return 0 # it ended before that call: the last run
     if [ "$faulty_status" != 1 ] || ! tail -n 1 "$1.err" | grep -qE "^$1: .*$reason"; then

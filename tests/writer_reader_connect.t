@@ -77,7 +77,7 @@ both_die_later() { # OPTION ...
     start w "$writer" throughput --name "$name" --size 8 --count 100000000 "$@"
     eventually grep -q receiver r.out && eventually has_no_place || return 1
     kill -9 "$w" "$r"
-    ends "$w" 137 && ends "$r" 137 && [ -z "$(names_of "$w")" ] && rm "/dev/shm$name"
+    ends "$w" 137 && ends "$r" 137 && rm "/dev/shm$name" && nothing_of_its "$w"
 }
 
 # The flags have been bounced, or messages flow: words that are 0 as long as nothing was run.
