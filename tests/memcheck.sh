@@ -72,9 +72,15 @@ alone '04_mmap_db, put' 04_mmap_db/writer "${db[@]}" --sync put name 1.5
 alone '04_mmap_db, delete' 04_mmap_db/writer "${db[@]}" delete name
 alone '04_mmap_db, list' 04_mmap_db/reader "${db[@]}" list
 alone '04_mmap_db, check' 04_mmap_db/reader "${db[@]}" check
-first_words=("$root/04_mmap_db/reader" "${db[@]}" watch --count 1)
-second_words=("$root/04_mmap_db/writer" "${db[@]}" put another 2)
-pair '04_mmap_db, watch'
+start watcher "${memcheck[@]}" "$root/04_mmap_db/reader" "${db[@]}" watch --count 1
+value=0
+sees_a_put() { # what was put before it looked for the first time, it doesn't show
+    value=$((value + 1))
+    "${memcheck[@]}" "$root/04_mmap_db/writer" "${db[@]}" put another "$value" && is_gone "$watcher"
+}
+ok '04_mmap_db, watch: sees a change' eventually sees_a_put
+ok '04_mmap_db, watch: ends then' ends "$watcher" 0
+ok '04_mmap_db, watch: without an error' is_silent
 
 first_words=("$root/05_simd/producer" "${own[@]}" --batches 100)
 for isa in scalar auto; do
