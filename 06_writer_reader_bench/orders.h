@@ -32,17 +32,6 @@ static inline size_t message_max(const struct pair *pair)
     return lane_message_max(pair->region.size_bytes - sizeof(struct shared) - LANE_BYTES);
 }
 
-/* An end of a pipe was closed: its half is ending, and will be gone, or say why, in a moment. */
-static inline const char *reader_fate(struct pair *pair)
-{
-    const char *fate;
-    int64_t end = deadline_after_ms(5 * (int64_t)LOOK_INTERVAL_MS);
-    while ((fate = region_fate(&pair->region.header->peer, pair->region.other)) == NULL &&
-           !deadline_passed(end))
-        sleep_until(now_ns() + NS_PER_MS);
-    return fate != NULL ? fate : "has closed the connection";
-}
-
 /* A step failed. Ends the program when there is no reader to go on with; else returns. */
 static inline void end_if_lost(struct pair *pair)
 {
@@ -55,7 +44,7 @@ static inline void end_if_lost(struct pair *pair)
         die("the reader (pid %d) does not answer for %lld s; is it suspended?", reader,
             pair->timeout_s);
     if (reason == EPIPE) {
-        const char *fate = reader_fate(pair);
+        const char *fate = watch_fate(&pair->watch);
         die("the reader (pid %d) %s; start both again: ./reader%s", reader, fate,
             pair->names.option);
     }

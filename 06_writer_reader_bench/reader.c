@@ -216,17 +216,6 @@ static bool follow_orders(void)
 
 /* ---- the end ---- */
 
-/* An end of a pipe was closed: its half is ending, and will be gone, or say why, in a moment. */
-static const char *await_fate(void)
-{
-    const char *fate;
-    int64_t end = deadline_after_ms(5 * (int64_t)LOOK_INTERVAL_MS);
-    while ((fate = region_fate(&region.header->owner, region.other)) == NULL &&
-           !deadline_passed(end))
-        sleep_until(now_ns() + NS_PER_MS);
-    return fate != NULL ? fate : "has closed the connection";
-}
-
 /* [inherit] The writer is dead: what it made is this half's to remove, if it gets the owner's place.
  * A next writer that takes the region over at the same time gets it, or not at all. */
 static void remove_what_it_left(void)
@@ -260,7 +249,7 @@ static int finish(bool in_test)
             (int)region.other.pid, timeout_s);
     if (!is_loss(reason))
         die("cannot do what the writer (pid %d) says: %s", (int)region.other.pid, strerror(reason));
-    const char *fate = reason == EPIPE ? await_fate() : NULL;
+    const char *fate = reason == EPIPE ? watch_fate(&watch) : NULL;
     bool has_died = fate != NULL && strstr(fate, "died") != NULL;
     if (stop_signal != SIGPIPE)
         report();

@@ -15,6 +15,8 @@ struct watch {
     bool shares_processor; /* with the other half: who spins keeps it from running */
 };
 
+enum { WATCH_CLOSED_MS = 3000 };
+
 /* The wait is over: the next one has its whole time. */
 static inline void watch_reset(struct watch *watch)
 {
@@ -42,6 +44,18 @@ static inline int watch_look(struct watch *watch)
     else
         return 0;
     return -1;
+}
+
+/* An end of a pipe was closed: its half is ending, and will be gone, or say why, in a moment; in a longer
+ * one where many wait for a processor. Returns what has become of it. */
+static inline const char *watch_fate(const struct watch *watch)
+{
+    const char *fate;
+    int64_t end = deadline_after_ms(WATCH_CLOSED_MS);
+    while ((fate = region_fate(region_other_place(watch->region), watch->region->other)) == NULL &&
+           !deadline_passed(end))
+        sleep_until(now_ns() + NS_PER_MS);
+    return fate != NULL ? fate : "has closed the connection";
 }
 
 #endif
