@@ -289,6 +289,16 @@ writer_reader_bench_nothing_is_left() {
     done
     nothing_is_left
 }
+# Its names hold the writer's pid, and stand in the region: if somebody scribbles there, they stay.
+writer_reader_bench_remove() {
+    local label name
+    for label in $(all_of writer); do
+        name=myshm-${!label}-
+        rm -rf "/tmp/$name"* "/dev/shm/$name"* "/dev/shm/sem.$name"*
+        ipcs -m -p | awk -v pid="${!label}" '$3 == pid { print $1 }' | xargs -r -n 1 ipcrm -m
+        unshare --mount sh -c 'mount -t mqueue none /mnt && rm -f "/mnt/$1"*' sh "$name" 2>/dev/null
+    done
+}
 writer_reader_bench_objects() {
     echo "/dev/shm$name"
 }
