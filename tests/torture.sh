@@ -14,8 +14,8 @@
 . "$(dirname "$0")/lib.sh"
 . "$root/tests/torture_lessons.sh"
 
-hostile=0
-[ "${1:-}" != --hostile ] || { hostile=1; shift; }
+hostile=0 target=torture
+[ "${1:-}" != --hostile ] || { hostile=1 target=hostile; shift; }
 rounds=${1:-1000}
 seed=${2:-$((RANDOM * 32768 + RANDOM))}
 read -r -a lessons <<<"${3:-countdown buffer_transfer ring_buffer mmap_db simd writer_reader_bench sysv}"
@@ -125,16 +125,14 @@ wrong() { # KIND WORD ...
 
 # The exit status of each is one that it may have, and it said why.
 every_ending_is_explained() {
-    local label status
+    local label status report
     for label in "${launched[@]}"; do
         eventually is_gone "${!label}" || { wrong hang "$label waits past its deadline"; return 1; }
         status=0
         wait "${!label}" || status=$?
         status_of[$label]=$status
-        if grep -qE 'Sanitizer|runtime error' "$label.err"; then
-            wrong loss "$label: a sanitizer's report"
-            return 1
-        fi
+        report=$(grep -m 1 -E 'Sanitizer|runtime error' "$label.err")
+        [ -z "$report" ] || { wrong loss "$label: $report"; return 1; }
         case $status:${sent_to[$label]} in
             0:* | 130:*INT* | 137:*KILL*) ;;
             1:*) grep -qE "^${label%_*}: " "$label.err" || { wrong loss "$label: 1 without a reason"; return 1; } ;;
@@ -187,7 +185,8 @@ play_round() { # SEED
     settle
     every_ending_is_explained || return 1
     if [ "$hostile" = 1 ]; then
-        kill -9 "$scribbler" 2>/dev/null
+        kill_all
+        wait # a child that nobody waits for is remembered, and taken for the next one that gets its number
         remove_objects
         return
     fi
@@ -201,7 +200,7 @@ tell_failure() { # SEED
         echo "  $label: exit status ${status_of[$label]:-none}, signals:${sent_to[$label]:- none}"
         tail -n 3 "$label.err" | sed 's/^/    /'
     done
-    echo "  again: make torture ROUNDS=1 SEED=$1 LESSON=$lesson"
+    echo "  again: make $target ROUNDS=1 SEED=$1 LESSON=$lesson"
     kill_all
 }
 
