@@ -115,14 +115,17 @@ reasons() {
             }
         }
         {
-            entry = $1 in reason_of ? $1 : substr($1, 1, index($1, ":")) " *"
+            any = substr($1, 1, index($1, ":")) " *"
+            text = $2
+            sub(/^[^:]*:[0-9]+:/, "", text)
+            entry = $1 in reason_of ? $1 : any " " text in reason_of ? any " " text : any
             if (entry in reason_of) keep(reason_of[entry], $2)
             else without[++missing] = $2
             needed[entry]
         }
         END {
             for (i = 1; i <= count; i++) if (under[reasons[i]] != "") printf "%s\n%s", reasons[i], under[reasons[i]]
-            for (i = 1; i <= listed; i++) if (!(entries[i] in needed) && entries[i] !~ /: [*]$/) print "listed, but reached: " entries[i]
+            for (i = 1; i <= listed; i++) if (!(entries[i] in needed) && entries[i] !~ /: [*]/) print "listed, but reached: " entries[i]
             for (i = 1; i <= missing; i++) print "NOT REACHED, NOT LISTED: " without[i]
             print missing + 0 " lines are not reached, and not listed in tests/uncovered.txt"
             exit missing > 0
