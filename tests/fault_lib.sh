@@ -55,8 +55,7 @@ both_with_fault() { # HALF FAULT
 with_fault() { # HALF FUNCTION N
     both_with_fault "$1" "$2:$3:$error" || return 1
     # Lesson 06's objects are the writer's, by its pid, so that no later run can remove what stays now.
-    [ "$2" != sem_unlink ] || rm -f "/dev/shm/"{sem.,}"myshm-${writer:-0}-"*
-    [[ $2 != shm[gc]* ]] || ipcs -m -p | awk -v pid="${writer:-0}" '$3 == pid { print $1 }' | xargs -r -n 1 ipcrm -m
+    [[ ${writer-} && $2 == @(sem_unlink|shmget|shmctl) ]] && remove_made_by "$writer"
     [ "$faulty_status" = 0 ] && return
     [ -e mark ] || return 0 # it ended before that call: the last run
     if [ "$faulty_status" != 1 ] || ! tail -n 1 "$1.err" | grep -qE "^$1: .*$reason"; then

@@ -42,6 +42,7 @@ is 'nothing else does' "$(is_current)" yes
 rm build/01_countdown-producer.d
 is 'so does a program that was built by hand' "$(is_current)" no
 
+# Countdown once more at the end: what that says is looked at.
 for lesson in $(sed -n 's/^LESSONS := //p' Makefile) mmap_file simd_processing countdown; do
     ok "make $lesson" make "$lesson"
 done

@@ -31,15 +31,7 @@ named_targets() { # TEXT
     } | sed -E -e 's/^(&& )?make//' -e 's/(&&|#).*//' | tr ' ' '\n' | grep -vE '=|^-|^$' | sort -u
 }
 
-targets_exist() { # TEXT
-    local target missing=0
-    while read -r target; do
-        is_target "$target" || { echo "#   no such target: make $target"; missing=1; }
-    done < <(named_targets "$1")
-    return "$missing"
-}
-
-# Of these: does a test run it, or .ci/run? That of the Makefile runs each lesson's, that of the pitfalls each of them.
+# Does a test run it, or .ci/run? That of the Makefile runs each lesson's, that of the pitfalls each of them.
 is_run() { # TARGET
     case $1 in
         pitfalls | pitfall-*) test -e tests/pitfalls.t ;;
@@ -52,12 +44,13 @@ is_run() { # TARGET
     esac
 }
 
-targets_are_run() { # TEXT
-    local target unknown=0
+# Each target that a text names passes that check; which doesn't, is said.
+each_target() { # CHECK REPROACH TEXT
+    local target wrong=0
     while read -r target; do
-        is_run "$target" || { echo "#   nobody runs: make $target"; unknown=1; }
-    done < <(named_targets "$1")
-    return "$unknown"
+        "$1" "$target" || { echo "#   $2: make $target"; wrong=1; }
+    done < <(named_targets "$3")
+    return "$wrong"
 }
 
 # The lines of the blocks of shell commands that no comment "try" stands before.
@@ -73,7 +66,7 @@ commands_are_run() { # TEXT: by some test; or here is why not
     while read -r line; do
         line=${line%%  #*}
         case $line in
-            make | 'make '*) ;; # targets_are_run() looks them up
+            make | 'make '*) ;; # is_run() looks them up
             'sudo apt-get install -y build-essential'*) ;; # changes the machine; .ci/run does it
             *) echo "#   nobody runs: $line"; unknown=1 ;;
         esac
@@ -82,10 +75,10 @@ commands_are_run() { # TEXT: by some test; or here is why not
 }
 
 for text in "${texts[@]}"; do
-    ok "${text#./}: every make target exists" targets_exist "$text"
+    ok "${text#./}: every make target exists" each_target is_target 'no such target' "$text"
 done
 for text in README.md GUIDE.md CLASSROOM.md CONTRIBUTING.md pitfalls/README.md; do
-    ok "$text: every make target is run, here or before a change is taken" targets_are_run "$text"
+    ok "$text: every make target is run, here or before a change is taken" each_target is_run 'nobody runs' "$text"
     ok "$text: every command is run by a test" commands_are_run "$text"
 done
 

@@ -94,8 +94,7 @@ somebody_scribbles() {
 
 remove_objects() {
     rm -f "/dev/shm/${name#/}"* "/dev/shm/sem.${name#/}"*
-    [ -z "${key-}" ] || remove_leftovers
-    [ "$lesson" != writer_reader_bench ] || writer_reader_bench_remove
+    ! declare -F "${lesson}_remove" >/dev/null || "${lesson}_remove"
 }
 
 # Each half that is missing is started once more; or all are stopped; or left to their own deadlines.

@@ -3,7 +3,8 @@
 # shellcheck shell=bash disable=SC2034 # it is sourced; what it sets is used there
 # NAME_draw draws sizes and speeds; NAME_producer LABEL and NAME_consumer LABEL put a half's words into
 # "$command"; NAME_arrived compares what arrived with what was sent; NAME_nothing_is_left; NAME_objects lists
-# what the halves share, in scribble's words. Where the halves have other names, NAME_halves are these.
+# what the halves share, in scribble's words. Where the halves have other names, NAME_halves are these; where they
+# make more than what bears $name, NAME_remove removes it.
 
 timeout=(--timeout 4)
 
@@ -291,13 +292,16 @@ writer_reader_bench_nothing_is_left() {
 }
 # Its names hold the writer's pid, and stand in the region: if somebody scribbles there, they stay.
 writer_reader_bench_remove() {
-    local label name
+    local label
     for label in $(all_of writer); do
-        name=myshm-${!label}-
-        rm -rf "/tmp/$name"* "/dev/shm/$name"* "/dev/shm/sem.$name"*
-        ipcs -m -p | awk -v pid="${!label}" '$3 == pid { print $1 }' | xargs -r -n 1 ipcrm -m
-        unshare --mount sh -c 'mount -t mqueue none /mnt && rm -f "/mnt/$1"*' sh "$name" 2>/dev/null
+        remove_made_by "${!label}"
     done
+}
+remove_made_by() { # PID
+    local name=myshm-$1-
+    rm -rf "/tmp/$name"* "/dev/shm/$name"* "/dev/shm/sem.$name"*
+    ipcs -m -p | awk -v pid="$1" '$3 == pid { print $1 }' | xargs -r -n 1 ipcrm -m
+    unshare --mount sh -c 'mount -t mqueue none /mnt && rm -f "/mnt/$1"*' sh "$name" 2>/dev/null
 }
 writer_reader_bench_objects() {
     echo "/dev/shm$name"
@@ -346,6 +350,9 @@ a_consumer_was_killed() { # after it had acknowledged: then its output is comple
 }
 sysv_nothing_is_left() {
     nothing_of_ours
+}
+sysv_remove() {
+    [ -z "${key-}" ] || remove_leftovers
 }
 sysv_objects() {
     echo "--sysv $(key_of "$key")"
