@@ -167,14 +167,14 @@ test: test-programs ## every test (TAP, run by prove)
 	@prove --jobs 8 --timer --failures --comments --exec '' tests/*.t
 
 torture: all tests/scribble ## ROUNDS=1000 SEED=N: every lesson, killed and stopped at random moments
-	@tests/torture.sh $(or $(ROUNDS),1000) "$(SEED)" $(LESSON)
+	@tests/torture.sh $(or $(ROUNDS),1000) "$(SEED)" "$(LESSON)"
 
 hostile: ## ROUNDS=1000 SEED=N: every lesson, built with sanitizers, while a peer scribbles
 	@rm -rf build/sanitized && mkdir -p build/sanitized
 	@tar cf - --exclude=.git --exclude=build --exclude='*.t' . | tar xf - -C build/sanitized
 	@$(MAKE) -s -C build/sanitized clean
 	@$(MAKE) -s -C build/sanitized SANITIZE=address,undefined all tests/scribble
-	@build/sanitized/tests/torture.sh --hostile $(or $(ROUNDS),1000) "$(SEED)" $(LESSON)
+	@build/sanitized/tests/torture.sh --hostile $(or $(ROUNDS),1000) "$(SEED)" "$(LESSON)"
 
 verify: ## the models beside the code, every state of them, by spin
 	@tools/verify.sh

@@ -54,6 +54,11 @@ is 'make run-countdown runs them in one terminal' "$(command make -n run-countdo
     'INPUT= tools/run_pair.sh ./01_countdown/producer ./01_countdown/consumer'
 ok 'make clean-ipc' make clean-ipc
 
+ok 'a campaign over a lesson that is not there is refused' fails make torture LESSON=nonesuch ROUNDS=1
+ok '... and says which there are' says "$work/err" "^torture: there is no lesson 'nonesuch'; LESSON is one or some of: countdown"
+ok '... as is a number that is none' fails make torture ROUNDS=many
+ok '... and says what to type' says "$work/err" '^torture: ROUNDS and SEED are numbers: make torture ROUNDS=100 SEED=1$'
+
 ok 'make pitfall-pointer' make pitfall-pointer
 ok 'shows one pitfall' says "$work/out" '^right: the offset'
 
