@@ -20,6 +20,9 @@ faults_work_here || exit
 
 ok 'a region of another user: the producer' says_of producer geteuid:1:77 "cannot create $name: it belongs to user"
 rm -f "/dev/shm$name"*
+for half in producer consumer; do
+    ok "a failing sem_post in the $half is reported" each_call_of "$half" sem_post
+done
 ok "a semaphore that can't be waited for: the consumer" says_of consumer "sem_clockwait:1:$invalid" 'Invalid argument'
 
 # --- at one certain line ---------------------------------------------------------------------

@@ -7,6 +7,7 @@ export FAULT_MARK=$work/mark
 # A sanitizer wants to be the first library; it need not be for this.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0:detect_leaks=0
 error=5
+calls=0 # how many have failed
 reason='(Input/output|I/O) error' # as glibc and musl call it
 
 faults_work_here() { # with fault_memory set, also malloc() fails

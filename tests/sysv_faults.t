@@ -23,7 +23,6 @@ each_fails_with() { # ERRNO REASON
     done
     ok "the next run works, and nothing is left" works_again
 }
-calls=0
 each_fails_with $gone '(Identifier removed|has died|has failed|no consumer came|no producer came)'
 each_fails_with $forbidden '(Permission denied|belongs to another user|has died|has failed)'
 

@@ -24,7 +24,6 @@ leaves_nothing() {
     ok "$transport: the next run works, and nothing is left" works_again
 }
 
-calls=0
 with shm sem
 fails_in writer sem_open sem_post sem_clockwait getentropy sched_setaffinity
 fails_in reader sem_open sem_post sem_clockwait sched_setaffinity
