@@ -95,7 +95,7 @@ row 'is fragmented' is_fragmented
 row 'unused' unused
 row 'chunk' chunk
 number 'no longer than a fragment \(([0-9]+) KiB' 'CHANNEL_FRAGMENT_BYTES / 1024'
-compare 02_buffer_transfer channel.h 'struct channel_layout'
+compare 02_buffer_transfer channel_layout.h 'struct channel_layout'
 
 row 'header' header
 row 'slots' slots

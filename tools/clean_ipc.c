@@ -13,7 +13,7 @@
 #include <dirent.h>
 
 #include "../01_countdown/countdown.h"
-#include "../02_buffer_transfer/channel.h"
+#include "../02_buffer_transfer/channel_layout.h"
 #include "../03_ring_buffer/ring_pair.h"
 #include "../05_simd/batch_pair.h"
 #include "../06_writer_reader_bench/format.h"
