@@ -23,7 +23,7 @@ need() { # PROGRAM PACKAGE
 # which are wrong on purpose.
 copy() {
     rm -rf build/coverage && mkdir -p build/coverage/build
-    tar cf - --exclude=.git --exclude=./build --exclude=make.t --exclude=mmap_db_builds.t \
+    tar cf - --exclude=.git --exclude=./build --exclude=break_it.t --exclude=make.t --exclude=mmap_db_builds.t \
         --exclude=pitfalls_mutants.t --exclude=pitfalls.t --exclude=texts.t --exclude='unit_*.t' . | tar xf - -C build/coverage
     make -s -C build/coverage clean && mkdir -p build/coverage/build
     gcc -O2 -c -o build/coverage/build/coverage_end.o tests/coverage_end.c
