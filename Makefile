@@ -252,6 +252,7 @@ $(foreach lesson,$(LESSONS),$(eval \
 	$($(lesson)_programs) $($(lesson)_benches) $(patsubst %.c,%.t,$(wildcard tests/unit_$(lesson)*.c)): \
 		$($(lesson)_parts:%.c=build/%.o)))
 $(LONG_TESTS): $(simd_parts:%.c=build/%.o)
+$(TOOLS): $(writer_reader_bench_parts:%.c=build/%.o)
 
 -include $(wildcard build/*.d)
 

@@ -67,10 +67,6 @@ int link_meet(struct link *link);
 /* Either half; harmless twice, or when making or joining failed. */
 void link_close(struct link *link);
 
-/* Removes whatever a dead writer, or this one, has left in that place, and forgets it. Either half;
- * it trusts nothing that it finds there. */
-void place_clear(struct shared *shared);
-
 static inline int link_send(struct link *link, const char *data, size_t bytes)
 {
     return link->transport->send(link, data, bytes);

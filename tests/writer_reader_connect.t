@@ -51,16 +51,23 @@ reader_dies() { # OPTION ...
     ends "$r" 137 && ends "$w" 1 && says w.err "^writer: the reader \(pid $r\) has died" && nothing_of_its "$w"
 }
 
-both_die() { # OPTION ...
-    local dead
+kill_both() { # OPTION ...
     held_up "$@" || return 1
-    dead=$w
     kill -9 "$w" "$r"
     let_go
-    ends "$w" 137 && ends "$r" 137 && has_names || return 1
+    ends "$w" 137 && ends "$r" 137 && has_names
+}
+
+both_die() { # OPTION ...
+    kill_both "$@" || return 1
+    local dead=$w
     start r "$reader" --name "$name" --quiet
     start w "$writer" latency --name "$name" --size 8 --count 10 --warmup 0 --transport shm --sync spin
     ends "$w" 0 && ends "$r" 0 && nothing_of_its "$dead" && nothing_of_its "$w"
+}
+
+both_die_and_somebody_cleans() { # OPTION ...
+    kill_both "$@" && exits 0 "$root/tools/clean_ipc" "$name" && nothing_of_its "$w"
 }
 
 writer_stops() { # OPTION ...
@@ -124,6 +131,7 @@ for way in 'shm sem' 'mmap spin' 'sysv spin' pipe fifo unix mq; do
     ok "$way: the writer is killed: the reader removes what it made" writer_dies "${options[@]}"
     ok "$way: the reader is killed: the writer does" reader_dies "${options[@]}"
     ok "$way: both are: the next writer does" both_die "${options[@]}"
+    ok "$way: ... or make clean-ipc" both_die_and_somebody_cleans "${options[@]}"
     ok "$way: both are, in a test: no names are left" both_die_later "${options[@]}"
     ok "$way: Ctrl-C on the writer: it does itself" writer_stops "${options[@]}"
 done

@@ -1,6 +1,6 @@
 /* clean_ipc.c - removes what dead runs of this project left behind, and nothing else
  *
- * Build:   cc clean_ipc.c -o clean_ipc -pthread -lrt     (macOS: without -lrt)
+ * Build:   make tools/clean_ipc     (it is linked with lesson 06's transports, which know their names)
  * Run:     ./clean_ipc [NAME ...]       or  make clean-ipc [NAMES='/lab7 ...']
  *          A NAME may also be the path of a key file of lesson 07.
  *
@@ -24,13 +24,14 @@ const char program_name[] = "clean_ipc";
 static const struct lesson {
     const char *object; /* of the default name; with a slash: the name itself */
     const struct region_format *format;
-    const char *semaphores[5]; /* suffixes of their names */
+    const char *semaphores[5];      /* suffixes of their names */
+    void (*clear)(struct shared *); /* removes what the region names; or NULL */
 } lessons[] = {
-    {"countdown", &countdown_format, {"-writable", "-readable"}},
-    {"transfer", &channel_format, {"-writable", "-readable", "-free", "-filled"}},
-    {"ring", &ring_format, {NULL}},
-    {"simd", &batch_format, {NULL}},
-    {bench_name, &bench_format, {NULL}},
+    {"countdown", &countdown_format, {"-writable", "-readable"}, NULL},
+    {"transfer", &channel_format, {"-writable", "-readable", "-free", "-filled"}, NULL},
+    {"ring", &ring_format, {NULL}, NULL},
+    {"simd", &batch_format, {NULL}, NULL},
+    {bench_name, &bench_format, {NULL}, place_clear},
 };
 
 enum { LESSONS = sizeof lessons / sizeof lessons[0] };
@@ -90,6 +91,8 @@ static void clean(const char *name, const struct lesson *lesson, const struct re
         return;
     }
     unlink_semaphores(name, lesson);
+    if (lesson->clear != NULL)
+        lesson->clear((struct shared *)region.header); /* what is not there reads as 0: no place */
     region_close(&region);
     note("removed %s", name);
 }
@@ -106,9 +109,10 @@ static void clean_default_name(const struct lesson *lesson)
         unlink_semaphores(name, lesson);
     } else if (fd != -1) {
         CHECK(close(fd));
-        if (look_at(name, &format) == NULL && format.size_bytes == 0)
+        const struct lesson *found = look_at(name, &format);
+        if (found == NULL && format.size_bytes == 0)
             format.size_bytes = sizeof(struct region_header); /* any will do for a moment */
-        clean(name, lesson, &format);
+        clean(name, found != NULL ? found : lesson, &format);
     }
 }
 
