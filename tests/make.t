@@ -116,6 +116,15 @@ ok 'with the names that there are' says "$work/out" "no lesson 'nonsense'; LESSO
 ok 'a half that fails makes the pair fail' \
     fails tools/run_pair.sh "01_countdown/consumer --timeout 1 --name $name" '01_countdown/producer --help'
 ok 'and is shown' says "$work/out" '^consumer \| consumer: no producer came within 1 s'
+cat >late <<'END'
+sleep 0.3
+[ ! -e second_was_here ] || exit 1
+echo 'late: waiting for the second half; in another terminal: touch'
+until [ -e second_was_here ]; do sleep 0.01; done
+END
+ok 'a second half that is to wait for the first one, does' \
+    env IN_TURN=1 tools/run_pair.sh 'bash late' 'touch second_was_here'
+ok '... but not for one that has ended' fails env IN_TURN=1 tools/run_pair.sh 'bash late' 'touch second_was_here'
 export INPUT=nothing.here
 ok 'an input that is missing does not hang' \
     fails tools/run_pair.sh "01_countdown/producer --timeout 1 --name $name" "01_countdown/consumer --timeout 1 --name $name"

@@ -1,6 +1,7 @@
 /* clean_ipc.c - removes what dead runs of this project left behind, and nothing else
  *
- * Build:   make tools/clean_ipc     (it is linked with lesson 06's transports, which know their names)
+ * Build:   cc clean_ipc.c ../06_*_bench/{transport*,stream,memory,lane,wait}.c -o clean_ipc -pthread -lrt
+ *          (macOS: without -lrt. Lesson 06's transports know what they leave.)
  * Run:     ./clean_ipc [NAME ...]       or  make clean-ipc [NAMES='/lab7 ...']
  *          A NAME may also be the path of a key file of lesson 07.
  *

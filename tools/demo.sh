@@ -135,7 +135,8 @@ show_mmap_db() {
         pair "04_mmap_db/writer --file $file load" "04_mmap_db/reader --file $file watch" \
             LIVE=second STOP_AFTER=first INPUT="$work/weather.csv" PACE=0.1
     else
-        pair "04_mmap_db/reader --file $file watch --count 5" "04_mmap_db/writer --file $file load 04_mmap_db/cities.csv"
+        # In turn: to a reader that comes later, what is there is no change.
+        pair "04_mmap_db/reader --file $file watch --count 5" "04_mmap_db/writer --file $file load 04_mmap_db/cities.csv" IN_TURN=1
     fi
     seen 'kill -9 the writer at any moment: no record is ever half written. How: 04_mmap_db/README.md, then db.h.'
 }

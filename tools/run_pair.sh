@@ -8,6 +8,7 @@
 # line and slowly, as if it were typed.
 # With LIVE=first or LIVE=second that half has the terminal to itself, to draw on it by its stdout, or with
 # DRAWS=2 by its stderr. What the other half says is shown afterwards.
+# With IN_TURN=1 the second half starts when the first one says that it waits for it.
 # With STOP_AFTER=SECONDS the first half is stopped as by Ctrl-C after that time, with STOP_AFTER=first the
 # second one when the first has ended.
 # Ctrl-C stops both. Exit status: 0 when both ended as they should, else that of the first one that did not.
@@ -25,7 +26,7 @@ interrupted=0
 pipes=$(mktemp -d) || exit 1
 trap 'rm -rf "$pipes"' EXIT
 trap 'interrupted=1' INT HUP # both halves get these from the terminal too; this script waits for their ends
-trap 'kill "$first" "$second" 2>/dev/null' TERM
+trap 'kill ${first+"$first"} ${second+"$second"} 2>/dev/null' TERM
 
 # --- who says what ---------------------------------------------------------------------------
 
@@ -79,7 +80,11 @@ show() { # HALF TEXT
 label() { # HALF
     local line
     while IFS= read -r line || [ -n "$line" ]; do
-        [[ $line == *': waiting for the '*'; in another terminal: '* ]] || show "$1" "$line"
+        if [[ $line == *': waiting for the '*'; in another terminal: '* ]]; then
+            : >"$pipes/waits.$1"
+        else
+            show "$1" "$line"
+        fi
     done
 }
 
@@ -153,6 +158,7 @@ if [ "$live" = 0 ]; then
 else
     start 0 "$1"
     first=$!
+    while [ -n "${IN_TURN:-}" ] && [ ! -e "$pipes/waits.0" ] && is_there "$first"; do sleep 0.02; done
     [ -z "$live" ] || sleep 0.3
     start 1 "$2"
     second=$!
