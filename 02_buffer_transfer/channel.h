@@ -6,7 +6,7 @@
  *   channel_close(&channel);                   channel_close(&channel);
  *
  * To use it elsewhere take the four channel*.h and common/; include this one, after #define
- * _GNU_SOURCE.
+ * _GNU_SOURCE. Create, open and close are in channel_session.h, the rest is here.
  *
  * Every function that can fail returns -1, or NULL, with errno; none prints or exits. In words:
  * channel_problem(). A channel belongs to one thread of each process. timeout_ms bounds each single
@@ -30,7 +30,7 @@
 
 /* ---- messages in place ---- */
 
-/* In whose turn a half is, it alone uses the chunk and the two fields before it. */
+/* Takes the turn: till channel_end() this half alone uses the chunk and what says how long it is. */
 static inline int channel_begin(struct channel *channel, bool as_sender, int timeout_ms)
 {
     if (channel->region.is_owner != as_sender || channel->in_turn)
@@ -68,7 +68,7 @@ static inline void *channel_begin_write(struct channel *channel, size_t bytes, i
     return channel->layout->chunk;
 }
 
-/* [publish] Sends what was built. Returns 0, or -1 with EINVAL. */
+/* [publish] Sends what was built. Returns 0, or -1 with EINVAL, EOVERFLOW. */
 static inline int channel_end_write(struct channel *channel)
 {
     /* A post is a release, a wait that succeeds an acquire: what was written is visible. */
@@ -107,7 +107,7 @@ static inline const void *channel_begin_read(struct channel *channel, size_t *by
         return NULL;
     }
     *bytes = (size_t)announced;
-    /* Up to a chunk, no place is used twice: each is free at once, but stays as it is. */
+    /* Up to a chunk, no place is used twice: each can be given back at once, and stays as it is. */
     for (size_t done = 0; is_fragmented && done < *bytes; done += CHANNEL_FRAGMENT_BYTES) {
         if (channel_wait(channel, channel->semaphores[CHANNEL_FILLED], timeout_ms) == -1) {
             channel_break(channel);
@@ -135,8 +135,8 @@ static inline int channel_still_same_run(struct channel *channel)
     return channel_break(channel);
 }
 
-/* Gives the message back. Returns 0, or -1 with EINVAL, or EPIPE: another sender had taken the
- * region over, and what was read is not to be used. */
+/* Gives the message back. Returns 0, or -1 with EINVAL, EOVERFLOW, or EPIPE: another sender had taken
+ * the region over, and what was read is not to be used. */
 static inline int channel_end_read(struct channel *channel)
 {
     if (channel->in_turn && channel_still_same_run(channel) == -1)
@@ -159,7 +159,7 @@ static inline char *channel_fragment(struct channel *channel, size_t offset, siz
 /* [fragments] Copies a message into the region (from), or out of it (to; the other one is NULL), piece
  * by piece: takes a place, copies, hands it over.
  * Place k is not written again before the fragment in it was read, for that takes a token from
- * `free`, and there are as many tokens as places. */
+ * `free`, and there are no more tokens than places. */
 static inline int channel_copy_fragments(struct channel *channel, const char *from, char *to,
                                          size_t bytes, int timeout_ms)
 {
@@ -236,6 +236,8 @@ static inline ssize_t channel_receive(struct channel *channel, void **buffer, si
         return -1;
     return channel_end_read(channel) == 0 ? (ssize_t)bytes : -1;
 }
+
+/* ---- the end ---- */
 
 /* The sender waits till the receiver has read everything and closed the channel in order: the only
  * proof that it was done with what it had received. Returns 0, or -1 with ETIMEDOUT, EINTR, EPIPE

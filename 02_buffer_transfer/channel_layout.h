@@ -1,4 +1,4 @@
-/* channel_layout.h - what the halves of a channel share: the bytes of the region, and four semaphores
+/* channel_layout.h - a channel's bytes in the region and its four semaphores, and what one half knows
  *
  * Included by channel_wait.h; channel.h says how they are used.
  */
@@ -19,14 +19,15 @@
 /* No message is longer: a size beyond it is damage, not data. */
 #define CHANNEL_MESSAGE_MAX (SIZE_MAX < UINT64_MAX ? (uint64_t)SIZE_MAX / 2 : UINT64_C(1) << 36)
 
-/* The shared region. message_bytes to chunk belong to the half whose turn it is.
+/* The shared region. message_bytes, is_fragmented and chunk belong to the half whose turn it is; while
+ * a message goes in fragments, the chunk is both halves', place by place.
  *
  * The chunk begins 128 bytes behind a page's start, and not on it: large buffers from malloc() begin
  * 16 bytes behind one, and where target and source are 16 bytes apart (modulo 4096), x86
  * processors' rep movsb, which memcpy() uses, falls from 40 GB/s to 3. */
 struct channel_layout {
     struct region_header header;          /*   0 */
-    _Atomic struct region_claim accepted; /*  32: the receiver that the sender serves */
+    _Atomic struct region_claim accepted; /*  32: whom the sender serves; 0: it has left in order */
     uint64_t message_bytes;               /*  40: of the message that is published */
     uint64_t is_fragmented; /*  48: 1: it comes in fragments; 0: it lies in the chunk */
     char unused[72];
@@ -66,9 +67,9 @@ struct channel {
     struct region region;
     struct channel_layout *layout; /* the region, once more */
     sem_t *semaphores[CHANNEL_SEMAPHORES];
-    struct region_claim session; /* the receiver's claim that was accepted */
+    struct region_claim session; /* the receiver's claim, which is accepted, or to be */
     bool is_connected;           /* the session is on */
-    bool is_broken;              /* it ended in the middle of a message: nothing goes any more */
+    bool is_broken;              /* it ended amid a message, or by damage: nothing goes any more */
     bool in_turn;                /* between begin and end */
     bool ended_in_order;         /* the other half has closed the channel, and not died */
 };

@@ -1,8 +1,8 @@
 /* channel_session.h - the two halves of a channel find each other, and part
  *
- * Included by channel.h. The sender makes the channel, a receiver joins it; with their first message
- * their session begins ([accept]), with channel_close() or a death it ends. Then the next receiver may
- * come, whose session is another one.
+ * Included by channel.h. The sender makes the channel, a receiver joins it; their session begins when
+ * the sender accepts it ([accept]), at the latest with the first message, and ends with channel_close()
+ * or a death. Then the next receiver may come, whose session is another one.
  */
 #ifndef CHANNEL_SESSION_H
 #define CHANNEL_SESSION_H
@@ -43,7 +43,8 @@ static inline void channel_unlink_semaphores(const struct channel *channel)
     }
 }
 
-/* Gives up this half's place; the sender removes the names, the region's last: it guards the rest. */
+/* Gives up this half's place; a receiver its acceptance, too. The sender removes the names, the
+ * region's last: as long as it is there, no next sender can make semaphores under the others. */
 static inline void channel_leave(struct channel *channel)
 {
     if (region_name_is_ours(&channel->region))
@@ -146,7 +147,7 @@ static inline int channel_accept(struct channel *channel)
     return 0;
 }
 
-/* A message in fragments that was interrupted can't be taken up again. When the receiver has gone,
+/* After an error amid a message, or damage, nothing can be taken up again. When the receiver has gone,
  * the sender may begin a session with another one; otherwise the channel ends here. */
 static inline int channel_break(struct channel *channel)
 {
@@ -161,7 +162,8 @@ static inline int channel_break(struct channel *channel)
     return -1;
 }
 
-/* Waits for the session to begin: 0, or -1 with ETIMEDOUT, EPIPE, EINTR. */
+/* Waits for the session to begin: 0, or -1 with ETIMEDOUT, EPIPE, EINTR, or what [accept] fails with:
+ * EPROTO, EOVERFLOW (somebody else has posted the semaphores). */
 static inline int channel_connect(struct channel *channel, int timeout_ms)
 {
     if (channel->is_connected)
@@ -173,7 +175,8 @@ static inline int channel_connect(struct channel *channel, int timeout_ms)
     for (;;) {
         if (channel->region.is_owner && region_has_peer(&channel->region))
             return channel_accept(channel);
-        /* First whether the sender has gone, then whether it had accepted: it may do both between. */
+        /* First whether the sender has gone, then whether it had accepted. The other way round, one that
+         * accepts, publishes and leaves in between would be missed, and its message. */
         bool gone = !channel->region.is_owner && channel_other_is_gone(channel);
         struct region_claim accepted =
             atomic_load_explicit(&channel->layout->accepted, memory_order_acquire);

@@ -1,4 +1,4 @@
-/* channel_wait.h - a token of a channel's semaphores: taken, and given
+/* channel_wait.h - a token of a channel's semaphores, taken and given; and whether the other half is there
  *
  * Included by channel_session.h. Start with [wait]: no half waits for one that has gone.
  */
@@ -19,9 +19,9 @@ static inline bool channel_other_is_gone(struct channel *channel)
     return true;
 }
 
-/* Is the session over? A receiver that leaves in order takes its acceptance with it: so it isn't
- * taken for dead when the next one has its place already, nor for the one that was there before when
- * it comes back at once, as the same process. */
+/* Is the session over? A receiver that leaves in order clears `accepted`: so it isn't taken for dead
+ * when the next one has its place already; nor, when the same process comes back at once (its claim may
+ * be the same), for one that has never left. */
 static inline bool channel_session_is_over(struct channel *channel)
 {
     bool over = channel_other_is_gone(channel);

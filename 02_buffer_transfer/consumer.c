@@ -219,6 +219,6 @@ int main(int argc, char **argv)
             plot_begin();
         show_stream();
     }
-    channel_close(&channel); /* only here: to the producer, any other end is a death */
+    channel_close(&channel); /* only here: to the producer, any other end is an error */
     return exit_status();
 }

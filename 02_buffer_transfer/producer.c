@@ -87,7 +87,8 @@ static void create_channel(void)
              file != NULL ? " --output PATH" : "", names.option);
 }
 
-/* Why a message could not be sent. Returns if the next consumer is to be waited for. */
+/* Why a message could not be sent. Returns if the loop is to go on: to wait for the next consumer, or
+ * to see that a stop signal came. */
 static void lose_consumer(void)
 {
     switch (errno) {
@@ -96,7 +97,7 @@ static void lose_consumer(void)
              names.option);
         break;
     case EINTR:
-        break; /* the loop sees the stop signal */
+        break;
     case ETIMEDOUT:
         die("no consumer took anything for %lld s; start one: ./consumer%s", timeout_s,
             names.option);
