@@ -96,6 +96,25 @@ ok "... all others are readable" readable_but n0
 ok "... the rest can be saved" bash -c "'$root/04_mmap_db/reader' --file '$db' list --csv | '$root/04_mmap_db/writer' --file new.dat load >/dev/null"
 is "... all of it" "$("$root/04_mmap_db/reader" --file new.dat list --csv | wc -l)" 11
 
+# As long as a writer has it open, the index is believed, and looked at.
+cp good.dat "$db"
+mkfifo lines
+exec 3<>lines
+start w "$root/04_mmap_db/writer" --file "$db" load <lines
+echo w,1 >&3
+writer_is_there() {
+    [ "$(reader get w)" = 1 ]
+}
+eventually writer_is_there
+scribble 272 '\x01\0\0\0'
+ok "a free list that leads to a live record" exits 1 reader check
+ok "... check names it" says out '^free list: record 0 is live'
+ok "... that record is not given away" exits 0 writer put new 1
+ok "... all are readable still" readable_but -
+kill -INT "$w"
+ends "$w" 130
+exec 3>&-
+
 # --- truncated, empty, not ours ----------------------------------------------------------------------
 
 for size in 8447 8192 8000 5000 4600; do
