@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # coverage.sh - which lines the tests reach; every other one is listed with its reason, or this fails
 #
-# Usage: coverage.sh [again]     (make coverage)
+# Usage: [UNLISTED=0] coverage.sh [again]     (make coverage)
 # Builds all in a copy, build/coverage, so that it counts, and runs the tests there. Then it prints what part of
 # the lines and branches was reached, by folder; the lines of the lessons and of common/ that were not, by the
 # reason that tests/uncovered.txt gives; and what that list lacks, or has too much. `again` runs no test.
-# Exit status: 0 all is so, or a tool is missing; 1 a test failed, or a line without a reason was not reached.
+# Some lines are reached or not by luck, since they depend on which process comes first: who must not fail by
+# luck, as .ci/run must not, allows for some lines that are not listed.
+# Exit status: 0 all is so, or a tool is missing; 1 a test failed, or more than UNLISTED lines without a reason
+# were not reached.
 
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -101,9 +104,9 @@ unreached() {
         }' build/coverage/build/lines.xml
 }
 
-# Prints each of these lines under its reason, then what has none. Exit status: 1 if a line has none.
+# Prints each of these lines under its reason, then what has none. Exit status: 1 if too many have none.
 reasons() {
-    awk -F '\t' -v list="$list" '
+    awk -F '\t' -v list="$list" -v allowed="${UNLISTED:-0}" '
         function keep(reason, what) { under[reason] = under[reason] "    " what "\n" }
         BEGIN {
             while ((getline line < list) > 0) {
@@ -128,7 +131,7 @@ reasons() {
             for (i = 1; i <= listed; i++) if (!(entries[i] in needed) && entries[i] !~ /: [*]/) print "listed, but reached: " entries[i]
             for (i = 1; i <= missing; i++) print "NOT REACHED, NOT LISTED: " without[i]
             print missing + 0 " lines are not reached, and not listed in tests/uncovered.txt"
-            exit missing > 0
+            exit missing > allowed
         }'
 }
 
