@@ -88,9 +88,10 @@ static void check_record(struct db *db, uint32_t id, struct findings *findings)
     enum found found[2];
     for (int i = 0; i < 2; i++)
         found[i] = copy_read(&record->copies[i], id, &entries[i]);
-    if (found[0] != FOUND_NONE || found[1] != FOUND_NONE)
-        findings->end = id + 1;
     for (int i = 0; i < 2; i++) {
+        /* one that is being written beside none: its record is not in use yet, or who wrote it died */
+        if (found[i] == FOUND_WHOLE || found[i] == FOUND_BROKEN)
+            findings->end = id + 1;
         bool is_cut_off = db->after_crash && found[!i] != FOUND_BROKEN;
         char text[DB_NAME_BYTES + 1];
         const char *name =

@@ -161,6 +161,22 @@ if [ -e /proc/self/status ]; then
     ok "... the writer that has it open ends" ends "$staying" 0
     ok "... and all is well" is_whole 12
 
+    rm "$db"
+    writer put n1 1
+    exec 3<>stays
+    start staying "$root/04_mmap_db/writer" --file "$db" <stays
+    ok "a writer has a file open that has no deleted record" eventually has_opened "$staying"
+    for hook in copy-busy half-copy whole-copy; do
+        ok "... another one is killed at $hook of an insert" killed_at $hook put new 9
+        ok "... the next one repairs the index" writer put n1 1
+        ok "... and all is well: that record was never in use" is_whole 1
+    done
+    ok "... it is the next one's" writer put new 8
+    ok "... who finds all well" is_whole 1
+    echo q >&3
+    exec 3>&-
+    ok "... the writer that has it open ends" ends "$staying" 0
+
     fresh 5
     DB_HOOK_STOP=after-copy start stuck "$hooked" --file "$db" put new 9
     ok "a writer is stopped, its new name not in the index" eventually is_stopped "$stuck"
