@@ -145,9 +145,17 @@ if [ -e /proc/self/status ]; then
 
     fresh 12
     mkfifo stays
-    exec 3<>stays
-    start staying "$root/04_mmap_db/writer" --file "$db" <stays
-    ok "a writer has it open" eventually has_opened "$staying"
+    one_stays() {
+        exec 3<>stays
+        start staying "$root/04_mmap_db/writer" --file "$db" <stays
+        ok "a writer has it open" eventually has_opened "$staying"
+    }
+    it_leaves() {
+        echo q >&3
+        exec 3>&-
+        ok "... the writer that has it open ends" ends "$staying" 0
+    }
+    one_stays
     ok "... another one is killed in an insert" killed_at after-copy put new 9
     DB_HOOK_STOP=rebuild:7 start stuck "$hooked" --file "$db" put n1 1
     ok "... the next one is stopped in its repair" eventually is_stopped "$stuck"
@@ -156,16 +164,12 @@ if [ -e /proc/self/status ]; then
     kill -9 "$stuck"
     ok "... the next one is killed in its repair" killed_at rebuild:7 put n1 1
     is "... a walk meets what is there" "$(reader list --csv | wc -l)" 12
-    echo q >&3
-    exec 3>&-
-    ok "... the writer that has it open ends" ends "$staying" 0
+    it_leaves
     ok "... and all is well" is_whole 12
 
     rm "$db"
-    writer put n1 1
-    exec 3<>stays
-    start staying "$root/04_mmap_db/writer" --file "$db" <stays
-    ok "a writer has a file open that has no deleted record" eventually has_opened "$staying"
+    writer put n1 1 # and none is deleted
+    one_stays
     for hook in copy-busy half-copy whole-copy; do
         ok "... another one is killed at $hook of an insert" killed_at $hook put new 9
         ok "... the next one repairs the index" writer put n1 1
@@ -173,9 +177,7 @@ if [ -e /proc/self/status ]; then
     done
     ok "... it is the next one's" writer put new 8
     ok "... who finds all well" is_whole 1
-    echo q >&3
-    exec 3>&-
-    ok "... the writer that has it open ends" ends "$staying" 0
+    it_leaves
 
     fresh 5
     DB_HOOK_STOP=after-copy start stuck "$hooked" --file "$db" put new 9

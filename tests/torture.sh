@@ -11,12 +11,11 @@
 # With --hostile, somebody writes random bytes over what the two share. Then what arrives may be wrong, but
 # nobody may crash, hang, or give a sanitizer something to report.
 
-set -u
 hostile=0 target=torture
 [ "${1:-}" != --hostile ] || { hostile=1 target=hostile; shift; }
 rounds=${1:-1000}
 seed=${2:-$((RANDOM * 32768 + RANDOM))}
-all_lessons='countdown buffer_transfer ring_buffer mmap_db simd writer_reader_bench sysv'
+all_lessons=$(sed -n 's/^LESSONS := //p' "$(dirname "$0")/../Makefile")
 read -r -a lessons <<<"${3:-$all_lessons}"
 [[ $rounds =~ ^[1-9][0-9]*$ && $seed =~ ^[0-9]+$ ]] ||
     { echo "$target: ROUNDS and SEED are numbers: make $target ROUNDS=100 SEED=1" >&2; exit 2; }
