@@ -91,23 +91,43 @@ static size_t size_of_leftover(void)
 }
 
 /* [fit] Containers often have but 64 MB of shared memory: what doesn't fit is halved. */
-static void create_region(void)
+static void own_region(void)
 {
     struct region_format format = bench_format;
     size_t leftover = size_of_leftover();
     format.size_bytes = leftover != 0 ? leftover : REGION_BYTES;
-    while (region_create(&pair.region, pair.names.region, &format) == -1) {
+    while (region_own(&pair.region, pair.names.region, &format) == -1) {
         exit_if_stopped();
         if (errno != ENOSPC || format.size_bytes / 2 < REGION_BYTES_MIN)
             die("cannot create %s: %s", pair.names.region, pair.region.problem);
         format.size_bytes = format.size_bytes / 2 / 4096 * 4096;
     }
     pair.shared = (struct shared *)pair.region.header;
-    if (format.size_bytes != REGION_BYTES)
+    place_clear(pair.shared); /* what a dead writer had made */
+}
+
+/* Empties the reader's place, unless who holds it lives: it is the reader of a writer that died. */
+static bool empty_readers_place(void)
+{
+    _Atomic struct region_claim *place = &pair.region.header->peer;
+    struct region_claim nobody = {0, pair.region.mine.generation, REGION_FREE};
+    struct region_claim found = atomic_load_explicit(place, memory_order_acquire);
+    while (!process_is_alive(found.pid))
+        if (region_claim(place, &found, nobody))
+            return true;
+    return false;
+}
+
+/* [former] A dead writer's reader works on till its next look: what it writes would be taken for the next
+ * reader's. So it keeps the region, whose name goes, and another one is made. */
+static void create_region(void)
+{
+    for (own_region(); !empty_readers_place(); own_region())
+        region_close(&pair.region);
+    if (pair.region.size_bytes != REGION_BYTES)
         note("the region has %zu MiB instead of %zu, since there is no more room (df /dev/shm); "
              "the longest message has %zu bytes",
-             format.size_bytes / MIB, REGION_BYTES / MIB, message_max(&pair));
-    place_clear(pair.shared); /* what a dead writer had made */
+             pair.region.size_bytes / MIB, REGION_BYTES / MIB, message_max(&pair));
     struct shared *shared = pair.shared;
     atomic_store_explicit(&shared->order_number, 0, memory_order_relaxed);
     atomic_store_explicit(&shared->answer_number, 0, memory_order_relaxed);

@@ -63,3 +63,26 @@ kill -INT "$r"
 ok 'Ctrl-C on the reader in a test ends it with 130' ends "$r" 130
 ok 'to the writer it is an error' ends "$w" 1
 ok 'nothing is left' nothing_of_its "$w"
+
+# The reader of a writer that died is suspended, and comes to itself when the next pair is at work under that name.
+is_at_work() { # the bare flag has been bounced, or messages flow
+    [ "$(words 640 1 "/dev/shm$name")" != 0 ]
+}
+start former "$reader" --name "$name" --quiet
+start dead "$writer" latency --name "$name" --transport shm --sync spin --size 64 --count 100000000
+ok 'a pair is at work' eventually is_at_work
+kill -STOP "$former"
+kill -9 "$dead"
+ok '... its reader is suspended, its writer killed' ends "$dead" 137
+start w "$writer" latency --name "$name" --transport shm --sync spin --size 64 --count 100000000
+ok '... the next writer begins' eventually is_waiting w
+start r "$reader" --name "$name" --quiet
+ok '... with a reader of its own' eventually is_at_work
+kill -CONT "$former"
+ok '... the former reader ends, when it goes on' ends "$former" 1
+ok '... and says why' says former.err "the writer \(pid $dead\) has died, and another process has taken its place"
+kill -INT "$w"
+ok '... the next pair was not disturbed: it works till it is stopped' ends "$w" 130
+eventually is_gone "$r"
+ok '... and each message was right' says r.err 'every byte checked: 0 wrong'
+ok '... nothing is left' nothing_of_its "$w"
