@@ -5,6 +5,7 @@
 #ifndef CHANNEL_LAYOUT_H
 #define CHANNEL_LAYOUT_H
 
+#include "../common/region_attach.h"
 #include "../common/region_create.h"
 
 /* Bytes of data in the region; both halves must be compiled with the same. */

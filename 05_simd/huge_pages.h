@@ -7,6 +7,7 @@
 #ifndef HUGE_PAGES_H
 #define HUGE_PAGES_H
 
+#include "../common/region_attach.h"
 #include "../common/region_create.h"
 #include "batch_ring.h"
 

@@ -9,6 +9,7 @@
 
 #define REGION_OWNER_IS "writer"
 #define REGION_PEER_IS "reader"
+#include "../common/region_attach.h"
 #include "../common/region_create.h"
 #include "format.h"
 

@@ -5,7 +5,7 @@
 #ifndef WATCH_H
 #define WATCH_H
 
-#include "../common/region_create.h"
+#include "../common/region_object.h"
 
 struct watch {
     const struct region *region;

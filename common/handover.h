@@ -13,6 +13,7 @@
 #ifndef COMMON_HANDOVER_H
 #define COMMON_HANDOVER_H
 
+#include "region_attach.h"
 #include "region_create.h"
 
 enum half { HALF_NEVER_CAME, HALF_RUNS, HALF_STOPPED, HALF_DIED };

@@ -1,4 +1,4 @@
-/* region.pml - a model of region.h and region_create.h: who owns a region, who may remove its name
+/* region.pml - a model of region.h and the headers beside it: who owns a region, who may remove its name
  *
  * For spin (make verify). Each step is one system call or one atomic access, in the code's order.
  * Anchors: [claim] [look-again] [leave]

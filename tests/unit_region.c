@@ -1,4 +1,4 @@
-/* unit_region.c - common/region_create.h: who gets in, who is refused, what is left untouched
+/* unit_region.c - common/region_create.h, region_attach.h: who gets in, who is refused, what is left untouched
  *
  * Real objects and real processes: each rival is a child of this one.
  */
@@ -22,6 +22,7 @@ static int open_object(const char *name, int flags, mode_t mode)
 }
 
 #define shm_open open_object
+#include "../common/region_attach.h"
 #include "../common/region_create.h"
 #undef shm_open
 
