@@ -66,7 +66,7 @@ ok 'nothing is left' nothing_of_its "$w"
 
 # The reader of a writer that died is suspended, and comes to itself when the next pair is at work under that name.
 is_at_work() { # the bare flag has been bounced, or messages flow
-    [ "$(words 640 1 "/dev/shm$name")" != 0 ]
+    [ "$(words 640 1 "/dev/shm$name")" -gt 0 ]
 }
 start former "$reader" --name "$name" --quiet
 start dead "$writer" latency --name "$name" --transport shm --sync spin --size 64 --count 100000000
