@@ -18,7 +18,7 @@ ring_buffer_programs := 03_ring_buffer/producer 03_ring_buffer/consumer
 ring_buffer_benches  := 03_ring_buffer/bench 03_ring_buffer/bench_8
 
 mmap_db_programs := 04_mmap_db/writer 04_mmap_db/reader
-mmap_db_parts    := $(addprefix 04_mmap_db/,db.c check.c crc.c grow.c index.c lock.c open.c record.c recover.c)
+mmap_db_parts    := $(addprefix 04_mmap_db/,check.c crc.c get.c grow.c header.c index.c lock.c open.c put.c record.c recover.c)
 mmap_db_benches  := 04_mmap_db/bench
 
 simd_programs := 05_simd/producer 05_simd/consumer

@@ -1,6 +1,6 @@
 /* bench.c - how many puts and gets a second, alone and at once, and how many durable puts
  *
- * Build:   cc bench.c db.c check.c crc.c grow.c index.c lock.c open.c record.c recover.c -o bench -O2 -pthread -lrt
+ * Build:   cc bench.c check.c crc.c get.c grow.c header.c index.c lock.c open.c put.c record.c recover.c -o bench -O2 -pthread -lrt
  *          (macOS: without -lrt)
  * Run:     ./bench      or, with SQLite and LMDB beside it where their headers are: make bench-mmap_db
  * Look first at the rows in main. Each figure is the median of some rounds, and the methods take turns,

@@ -1,4 +1,4 @@
-/* db.pml - a model of record.c, db.c and recover.c: a put, while its writer dies or the machine does
+/* db.pml - a model of record.c, get.c, put.c and recover.c: a put, while its writer dies or the machine does
  *
  * For spin (make verify). Each step is one access to the file's memory, in the code's order; two are one
  * step where no other process can see the difference.

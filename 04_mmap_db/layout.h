@@ -10,6 +10,7 @@
 #ifndef LAYOUT_H
 #define LAYOUT_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -166,6 +167,12 @@ void db_hook(const char *where);
 #define db_hook(where) ((void)0)
 #endif
 
+static inline int fail(int error)
+{
+    errno = error;
+    return -1;
+}
+
 /* The generation, for which there is room in a struct db whatever the file says. */
 static inline uint32_t db_generation(const struct db *db)
 {
@@ -215,6 +222,13 @@ static inline bool db_may_write(const struct db *db)
 {
     return (db->flags & DB_READ_ONLY) == 0;
 }
+
+/* header.c */
+struct constants constants_of(uint32_t first_capacity);
+int constants_read(struct db *db); /* ENODATA: the file is empty */
+int header_map(struct db *db);
+uint32_t state_now(const struct db *db);
+int file_build(struct db *db, const char *path, uint32_t capacity); /* alone with the file */
 
 /* grow.c: extents */
 uint64_t extent_offset(uint32_t first_capacity, uint32_t generation); /* = the file's size before */

@@ -1,10 +1,10 @@
 /* reader.c - looks into a database while others write it: one value, all of them, or what changes
  *
  * Partner: writer.c. Both include db.h, the database's calls; its .c files are linked with both.
- * Build:   cc reader.c db.c check.c crc.c grow.c index.c lock.c open.c record.c recover.c -o reader -O2 -pthread -lrt
+ * Build:   cc reader.c check.c crc.c get.c grow.c header.c index.c lock.c open.c put.c record.c recover.c -o reader -O2 -pthread -lrt
  *          (macOS: without -lrt)
  * Run:     ./reader watch       and in a second terminal:  ./writer put temperature 21.5
- * Look first at main; then at db.c, where a record is found without a lock.
+ * Look first at main; then at get.c, where a record is found without a lock.
  */
 #define _GNU_SOURCE
 #include "watch.h"

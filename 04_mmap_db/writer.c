@@ -1,10 +1,10 @@
 /* writer.c - puts records into a database that any number of processes share
  *
  * Partner: reader.c. Both include db.h, the database's calls; its .c files are linked with both.
- * Build:   cc writer.c db.c check.c crc.c grow.c index.c lock.c open.c record.c recover.c -o writer -O2 -pthread -lrt
+ * Build:   cc writer.c check.c crc.c get.c grow.c header.c index.c lock.c open.c put.c record.c recover.c -o writer -O2 -pthread -lrt
  *          (macOS: without -lrt)
  * Run:     ./writer put temperature 21.5       and in a second terminal:  ./reader watch
- * Look first at main; then at db.c, where a put is made.
+ * Look first at main; then at put.c, where a put is made.
  */
 #define _GNU_SOURCE
 #include "load.h"

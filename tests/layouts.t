@@ -109,7 +109,7 @@ number '\([0-9]+, ([0-9]+) and [0-9]+ each begin' 'offsetof(LAYOUT, tail)'
 number '\([0-9]+, [0-9]+ and ([0-9]+) each begin' 'offsetof(LAYOUT, messages)'
 compare 03_ring_buffer ring.h 'struct ring'
 
-for part in db check crc grow index lock open record recover; do sources+=("$root/04_mmap_db/$part.c"); done
+for part in check crc get grow header index lock open put record recover; do sources+=("$root/04_mmap_db/$part.c"); done
 index_at() { # GENERATION: where the index of the first or the second extent begins, with 1024 records in each
     echo "extent_offset(1024, $1) + 1024 * sizeof(struct record)"
 }

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 db=$work/db.dat
-parts=(check.c crc.c db.c grow.c index.c lock.c open.c record.c recover.c)
+parts=(check.c crc.c get.c grow.c header.c index.c lock.c open.c put.c record.c recover.c)
 
 # --- other builds --------------------------------------------------------------------------------------
 
