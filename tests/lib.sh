@@ -14,6 +14,7 @@ tests_failed=0
 
 cd "$work" || exit 1
 exec 2>shell.err # where bash tells of every process that is killed here
+mkfifo never && exec {never}<>never && rm never # nothing comes: a wait that starts no process
 trap finish EXIT
 
 # --- TAP -------------------------------------------------------------------------------------
@@ -57,7 +58,9 @@ says() {
 start() {
     local label=$1
     shift
-    LD_PRELOAD='' rm -f "$label.out" "$label.err" # of an earlier one; nobody shall take them for the new ones
+    if [ -e "$label.out" ]; then
+        LD_PRELOAD='' rm -f "$label.out" "$label.err" # of an earlier one; nobody shall take them for the new ones
+    fi
     "$@" >"$label.out" 2>"$label.err" <&0 &
     printf -v "$label" '%s' "$!"
 }
@@ -75,18 +78,24 @@ start_consumer() { # LABEL [OPTION ...]
     start "$label" "$consumer" --name "$name" "$@"
 }
 
-# eventually COMMAND [ARGUMENT ...]: polls until it succeeds, for 30 s at most.
+# eventually COMMAND [ARGUMENT ...]: polls until it succeeds, for 30 s at most. Each time a little later, since
+# most of these commands are processes, which keep those from running that are waited for.
 eventually() {
-    local tries=3000
+    local end=$((SECONDS + 31)) pause=5 # milliseconds
     until "$@" >/dev/null 2>&1; do
-        tries=$((tries - 1))
-        [ "$tries" -gt 0 ] || { echo "#   never came true: $*"; return 1; }
-        sleep 0.01
+        [ "$SECONDS" -lt "$end" ] || { echo "#   never came true: $*"; return 1; }
+        read -r -t "0.0$(((pause += 5) / 10))" -u "$never" || true
+        [ "$pause" -lt 90 ] || pause=85
     done
 }
 
 is_gone() {
     ! kill -0 "$1" 2>/dev/null
+}
+
+is_stopped() { # PID: suspended, by SIGSTOP
+    local stat
+    read -r stat 2>/dev/null <"/proc/$1/stat" && [[ ${stat##*) } == T* ]]
 }
 
 # ends PID STATUS: the process ends, before any of its own time-outs of 60 s, with that status.
