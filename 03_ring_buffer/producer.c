@@ -80,29 +80,14 @@ static void leave(void)
 /* Without --slots, a ring that is there keeps its size. */
 static void choose_slots(void)
 {
-    struct region found;
-    if (slots == 0 && region_find(&found, names.region, &ring_format) == 1) {
-        /* by its size: whoever made it may have died before it wrote the number of slots */
-        uint64_t there = (found.size_bytes - sizeof(struct ring)) / sizeof(struct message);
-        if (found.size_bytes > sizeof(struct ring) && there <= RING_SLOTS_MAX &&
-            ring_slots_valid((uint32_t)there))
-            slots = (long long)there;
-        region_close(&found);
-    }
-    if (slots == 0)
-        slots = SLOTS_DEFAULT;
-}
-
-/* [own] A half that is just removing a drained ring holds its place for a moment. */
-static void own_region(const struct region_format *format)
-{
-    int64_t end = deadline_after_ms(LOOK_INTERVAL_MS);
-    while (region_own(&region, names.region, format) == -1) {
-        exit_if_stopped();
-        if (errno != EBUSY || deadline_passed(end))
-            die("cannot create %s: %s", names.region, region.problem);
-        sleep_until(now_ns() + NS_PER_MS);
-    }
+    if (slots != 0)
+        return;
+    /* by its size: whoever made it may have died before it wrote the number of slots */
+    size_t bytes = region_leftover_bytes(names.region, &ring_format);
+    uint64_t there =
+        bytes < sizeof(struct ring) ? 0 : (bytes - sizeof(struct ring)) / sizeof(struct message);
+    slots = there <= RING_SLOTS_MAX && ring_slots_valid((uint32_t)there) ? (long long)there
+                                                                         : SLOTS_DEFAULT;
 }
 
 /* [adopt] A ring that a dead producer left is taken over as it is: its messages are whole, since
@@ -112,7 +97,10 @@ static void create_ring(void)
     choose_slots();
     struct region_format format = ring_format;
     format.size_bytes = ring_bytes((uint32_t)slots);
-    own_region(&format);
+    if (region_own(&region, names.region, &format) == -1) {
+        exit_if_stopped();
+        die("cannot create %s: %s", names.region, region.problem);
+    }
     struct ring *ring = ring_of(&region);
     bool is_new = atomic_load_explicit(&ring->slots, memory_order_acquire) == 0;
     if (is_new)

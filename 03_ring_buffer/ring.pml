@@ -2,7 +2,7 @@
  *
  * For spin (make verify). Each step is one system call or one atomic access, in the code's order; two
  * are one step where no other process can see the difference.
- * Anchors: [own] [look-again] [adopt] [commit] [finish] [join] [release] [end] [close] [remove]
+ * Anchors: [closing] [look-again] [adopt] [commit] [finish] [join] [release] [end] [close] [remove]
  * Bounds:  2 slots, 4 messages; 2 producers, who may be stopped before their second message, and
  *          2 consumers, who may be stopped after each; all come when they like, the second ones when the
  *          first ones have been there; each may be killed before each of its steps
@@ -81,7 +81,7 @@ proctype producer(byte me, count)
     :: count = 1 /* then a stop signal comes */
     :: true
     fi;
-    if /* [own]: opens it, if it is there ... */
+    if /* [closing]: opens it, if it is there ... */
     :: named
     :: atomic { !named -> goto elsewhere }
     fi;

@@ -252,6 +252,7 @@ static enum half producer_at_empty_ring(bool look)
     enum half producer = HALF_RUNS;
     if (owner.state == REGION_CLOSED || look)
         producer = region_half(&region.header->owner, &pid);
+    wait_is_for(&patience, pid);
     if (producer == HALF_RUNS && look && waited_too_long(&patience, timeout_s)) {
         live_line_erase(&line);
         die("the producer (pid %d) has sent nothing for %lld s; is it suspended?", pid, timeout_s);

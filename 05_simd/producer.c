@@ -90,32 +90,30 @@ static void choose_slots(void)
 {
     struct region found;
     if (slots == 0 && region_find(&found, names.region, &batch_format) == 1) {
-        uint32_t there = 2; /* by its size: its creator may have died before it wrote the slots */
         uint64_t mask = batch_ring_mask(batch_ring_of(&found));
-        while (there < BATCH_SLOTS_MAX && batch_ring_bytes(there * 2) <= found.size_bytes)
-            there *= 2;
-        slots = mask != 0 && batch_ring_fits(&found, mask) ? (long long)mask + 1 : there;
+        slots = mask != 0 && batch_ring_fits(&found, mask) ? (long long)mask + 1 : 0;
         region_close(&found);
     }
+    /* else by its size: its creator may have died before it wrote the slots */
+    size_t bytes = slots == 0 ? region_leftover_bytes(names.region, &batch_format) : 0;
+    for (long long there = 2; bytes != 0 && there <= BATCH_SLOTS_MAX; there *= 2)
+        if (batch_ring_bytes((uint32_t)there) <= bytes)
+            slots = there;
     if (slots == 0)
         slots = SLOTS_DEFAULT;
 }
 
-/* [own] A half that is just removing a drained ring holds its place for a moment. */
 static void own_region(const struct region_format *format)
 {
-    int64_t end = deadline_after_ms(LOOK_INTERVAL_MS);
     char path[REGION_PATH_BYTES];
-    while (region_own(&region, names.region, format) == -1) {
-        exit_if_stopped();
-        if (errno == ENOSPC && pages == PAGES_HUGETLB)
-            die("cannot create %s: no %zu free pages of 2 MiB; sudo sysctl vm.nr_hugepages=%zu",
-                object_path(path, names.region), format->size_bytes / HUGE_PAGE_BYTES,
-                format->size_bytes / HUGE_PAGE_BYTES);
-        if (errno != EBUSY || deadline_passed(end))
-            die("cannot create %s: %s", object_path(path, names.region), region.problem);
-        sleep_until(now_ns() + NS_PER_MS);
-    }
+    if (region_own(&region, names.region, format) == 0)
+        return;
+    exit_if_stopped();
+    if (errno == ENOSPC && pages == PAGES_HUGETLB)
+        die("cannot create %s: no %zu free pages of 2 MiB; sudo sysctl vm.nr_hugepages=%zu",
+            object_path(path, names.region), format->size_bytes / HUGE_PAGE_BYTES,
+            format->size_bytes / HUGE_PAGE_BYTES);
+    die("cannot create %s: %s", object_path(path, names.region), region.problem);
 }
 
 /* [pages] Asks, and says what it got. Who asked for huge pages by name wants them or nothing. */
@@ -125,6 +123,8 @@ static void get_pages(void)
     pages_ask(&region, pages);
     pages_text(text, &region);
     bool huge = strcmp(text, "2 MiB pages") == 0;
+    if (pages == PAGES_THP && !huge && region.is_adopted)
+        region_give_back(&region);
     if (pages == PAGES_THP && !huge)
         die("--pages thp: the kernel gives %s; see \"Huge pages\" in the README", text);
     note("%lld slots in %s%s", slots, text,
@@ -138,20 +138,23 @@ static bool adopt_ring(struct batch_ring *ring)
     uint32_t its_kernel = ring->kernel;
     uint64_t its_seed = ring->seed;
     copied_once();
-    if (writer.is_damaged || !batch_ring_fits(&region, writer.mask) ||
-        writer.mask != (uint64_t)slots - 1 || its_kernel >= KERNEL_COUNT || its_seed > INT64_MAX) {
+    if (writer.is_damaged || !batch_ring_fits(&region, writer.mask) || its_kernel >= KERNEL_COUNT ||
+        its_seed > INT64_MAX) {
         char hint[HINT_BYTES];
         die("cannot use %s: it is damaged; %s", names.region, remove_hint(hint, names.region));
     }
     bool fits = (kernel == -1 || (uint32_t)kernel == its_kernel) &&
-                (seed == -1 || (uint64_t)seed == its_seed);
-    if (!fits && batches_left() == 0)
+                (seed == -1 || (uint64_t)seed == its_seed) && writer.mask == (uint64_t)slots - 1;
+    unsigned long long left = batches_left();
+    if (!fits && left == 0)
         return false;
-    if (!fits)
-        die("%s holds %llu batches for --kernel %s --seed %llu; first let them be processed: "
-            "./consumer%s",
-            names.region, batches_left(), kernel_names[its_kernel], (unsigned long long)its_seed,
-            names.option);
+    if (!fits) {
+        region_give_back(&region); /* the consumer goes on with what is there, and waits for more */
+        die("%s holds %llu batches for --kernel %s --seed %llu --slots %llu; first let them be "
+            "processed: ./consumer%s",
+            names.region, left, kernel_names[its_kernel], (unsigned long long)its_seed,
+            (unsigned long long)writer.mask + 1, names.option);
+    }
     kernel = (int)its_kernel;
     seed = (long long)its_seed;
     note("the ring %s of %lld slots is there, with %llu unread batches; going on with number %llu",

@@ -97,7 +97,9 @@ static inline void region_leave_drained(struct region *region, const _Atomic uin
 /* One wait for the other half: short ones cost no system call, long ones no processor time. */
 struct peer_wait {
     struct backoff backoff;
+    int32_t pid;       /* who is waited for */
     int64_t since;     /* when this wait was first looked at; 0: not yet */
+    int64_t last;      /* when it was last looked at */
     int64_t next_look; /* at the other half; not reset, so that many short waits cost little */
 };
 
@@ -106,6 +108,14 @@ static inline void wait_is_over(struct peer_wait *wait)
 {
     backoff_reset(&wait->backoff);
     wait->since = 0;
+}
+
+/* Who is waited for: another one than before has its own time. */
+static inline void wait_is_for(struct peer_wait *wait, int32_t pid)
+{
+    if (wait->pid != pid)
+        wait->since = 0;
+    wait->pid = pid;
 }
 
 /* Ten times a second: look whether the other half lives. */
@@ -125,6 +135,10 @@ static inline bool wait_a_little(struct peer_wait *wait)
     int64_t now = now_ns();
     if (wait->since == 0)
         wait->since = now;
+    else if (now - wait->last > NS_PER_S)
+        wait->since +=
+            now - wait->last; /* [suspended] this half was: that is not the other's silence */
+    wait->last = now;
     return look_is_due(wait, now);
 }
 

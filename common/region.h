@@ -198,13 +198,16 @@ static inline const char *region_fate(_Atomic struct region_claim *place, struct
  * so after it has removed the name: who finds a region by its name finds it claimed, or dead. */
 static inline void region_leave(_Atomic struct region_claim *place, struct region_claim mine)
 {
-    struct region_claim nobody = {0, mine.generation, REGION_CLOSED};
     struct region_claim now = atomic_load_explicit(place, memory_order_relaxed);
-    /* release: what this half wrote is visible to whoever sees that it left (region_fate()). */
-    while (now.pid == mine.pid && now.generation == mine.generation &&
-           !atomic_compare_exchange_weak_explicit(place, &now, nobody, memory_order_release,
+    while (now.pid == mine.pid && now.generation == mine.generation) {
+        struct region_claim nobody = {0, mine.generation, REGION_CLOSED};
+        if (now.state == REGION_CONNECTED)
+            nobody.state = REGION_CONNECTED; /* taken for good */
+        /* release: what this half wrote is visible to whoever sees that it left (region_fate()). */
+        if (atomic_compare_exchange_weak_explicit(place, &now, nobody, memory_order_release,
                                                   memory_order_relaxed))
-        ;
+            return;
+    }
 }
 
 /* Does an object of that many bytes fit? (macOS rounds the size up to whole pages.) */

@@ -133,13 +133,12 @@ claim:
 #endif
     KILLED
     fi;
-    found = 0;
     if /* [look-again] */
 #ifdef BROKEN_NO_LOOK_AGAIN
-    :: at_work = me
+    :: atomic { at_work = me; found = 0 }
 #else
-    :: atomic { name == mine -> assert(!alive[at_work]); at_work = me }
-    :: atomic { name != mine -> objects[mine].owner = 0; let_go(); goto open } /* unlinked meanwhile */
+    :: atomic { name == mine -> assert(!alive[at_work]); at_work = me; found = 0 }
+    :: atomic { name != mine -> objects[mine].owner = found; let_go(); goto open } /* unlinked meanwhile */
 #endif
     KILLED
     fi;

@@ -61,6 +61,16 @@ static inline int region_find(struct region *region, const char *name,
     return mapped;
 }
 
+/* How many bytes the object of that name has, also if whoever made it died before it wrote the header; 0:
+ * there is none, or none of this format. */
+static inline size_t region_leftover_bytes(const char *name, const struct region_format *format)
+{
+    struct region found;
+    size_t bytes = region_find(&found, name, format) == -1 ? 0 : (size_t)found.object.st_size;
+    region_close(&found);
+    return bytes;
+}
+
 /* Waits for a published region of a living owner; then open what else it takes, and join.
  * timeout_ms: -1 for ever, 0 not at all. Returns 0, or -1 with errno and region->problem:
  * ETIMEDOUT, EINTR (a stop signal), EPROTO, EACCES, ENOMEM. */

@@ -9,6 +9,9 @@
 
 #include "region_object.h"
 
+/* How long to wait for a living process that has closed the region and is just removing its name. */
+#define REGION_CLOSING_MS 1000
+
 /* Sets the size of an empty object, with all its pages. It only ever grows an object: nobody who
  * is slow to come here can cut off what another producer has begun to use. */
 static inline int region_reserve(int fd, size_t bytes)
@@ -48,13 +51,14 @@ static inline int region_size(struct region *region, int fd, size_t bytes, int64
 static inline int region_open_or_create(struct region *region, size_t bytes)
 {
     int fd;
-    bool created;
-    do {
+    bool created, exists;
+    do { /* again, if it was unlinked between the two calls */
         fd = region_open_object(region->name, O_CREAT | O_EXCL | O_RDWR);
         created = fd != -1;
-        if (fd == -1 && errno == EEXIST)
+        exists = fd == -1 && errno == EEXIST;
+        if (exists)
             fd = region_open_object(region->name, O_RDWR);
-    } while (fd == -1 && errno == ENOENT);
+    } while (exists && fd == -1 && errno == ENOENT);
     if (fd == -1)
         return region_fail(region, errno, "%s; choose another --name", strerror(errno));
 
@@ -69,8 +73,41 @@ static inline int region_open_or_create(struct region *region, size_t bytes)
     return -1;
 }
 
-/* One attempt to become the owner: 1 done, 0 the object was unlinked meanwhile, -1 refused. */
-static inline int region_try_create(struct region *region, const struct region_format *format)
+/* Takes the owner's place, from nobody or from a dead one. 1 done, 0 try again, -1 refused. */
+static inline int region_claim_owner(struct region *region, int64_t deadline)
+{
+    _Atomic struct region_claim *place = &region->header->owner;
+    struct region_claim claim, found = atomic_load_explicit(place, memory_order_acquire);
+    do {
+        bool is_alive = process_is_alive(found.pid);
+        if (is_alive && found.state == REGION_CLOSED && !deadline_passed(deadline)) {
+            sleep_until(now_ns() + NS_PER_MS); /* [closing] it is only about to remove the name */
+            return stop_requested() ? region_fail(region, EINTR, "a stop signal came") : 0;
+        }
+        if (is_alive)
+            return region_fail(
+                region, EBUSY,
+                "another %s (pid %d) is running; stop it first, or choose another --name",
+                found.state == REGION_CLOSED ? "process" : REGION_OWNER_IS, (int)found.pid);
+        claim = (struct region_claim){getpid(), (uint16_t)(found.generation + 1), REGION_BUILDING};
+    } while (!region_claim(place, &found, claim));
+    region->mine = claim;
+    region->found = found;
+    return 1;
+}
+
+/* The owner, before it has published: leaves the region as it was found, as if it had never come. */
+static inline void region_give_back(struct region *region)
+{
+    /* release: who sees a claim, sees what its owner had written before. */
+    atomic_store_explicit(&region->header->owner, region->found, memory_order_release);
+    region->mine.pid = 0;
+    region->is_named = false;
+}
+
+/* One attempt to become the owner: 1 done, 0 the object has lost its name, or loses it, -1 refused. */
+static inline int region_try_create(struct region *region, const struct region_format *format,
+                                    int64_t deadline)
 {
     int fd = region_open_or_create(region, format->size_bytes);
     if (fd == -1)
@@ -86,25 +123,17 @@ static inline int region_try_create(struct region *region, const struct region_f
                                             region->problem) == -1)
         return -1;
 
-    struct region_claim found = atomic_load_explicit(&region->header->owner, memory_order_acquire);
-    struct region_claim claim;
-    do {
-        if (process_is_alive(found.pid))
-            return region_fail(region, EBUSY,
-                               "another " REGION_OWNER_IS
-                               " (pid %d) is running; stop it first, or choose "
-                               "another --name",
-                               (int)found.pid);
-        claim = (struct region_claim){getpid(), (uint16_t)(found.generation + 1), REGION_BUILDING};
-    } while (!region_claim(&region->header->owner, &found, claim));
-    int is_named = region_is_named(region->name, &region->object, claim);
+    int claimed = region_claim_owner(region, deadline);
+    if (claimed != 1)
+        return claimed;
+    int is_named = region_is_named(region->name, &region->object, region->mine);
     if (is_named != 1) { /* who still works in it must not wait for this process */
         int error = errno;
-        region_leave(&region->header->owner, claim);
+        region_give_back(region);
         return is_named == 0 ? 0 : region_fail(region, error, "%s", strerror(error));
     }
-    region->mine = claim;
-    region->is_adopted = found.state == REGION_READY || found.state == REGION_CLOSED;
+    region->is_adopted =
+        region->found.state == REGION_READY || region->found.state == REGION_CLOSED;
     return 1;
 }
 
@@ -116,7 +145,8 @@ static inline int region_own(struct region *region, const char *name,
     *region = (struct region){.is_owner = true};
     snprintf(region->name, sizeof region->name, "%s", name);
     int created;
-    while ((created = region_try_create(region, format)) == 0)
+    int64_t deadline = deadline_after_ms(REGION_CLOSING_MS);
+    while ((created = region_try_create(region, format, deadline)) == 0)
         region_unmap(region);
     if (created == -1) {
         region_unmap(region);

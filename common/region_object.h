@@ -26,6 +26,7 @@ struct region {
     bool is_new;               /* there was none of that name */
     bool is_adopted;           /* a dead owner had published it: its contents are there */
     struct region_claim mine;  /* what this process wrote into header->owner or header->peer */
+    struct region_claim found; /* what the owner found there */
     struct region_claim other; /* what the other half wrote into its place */
     struct stat object;        /* which object it is */
     char problem[REGION_PROBLEM_BYTES]; /* after an error: what a person should know */

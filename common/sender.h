@@ -39,7 +39,8 @@ static inline void sender_look(struct sender *sender, long long timeout_s)
         note("waiting for the consumer; in another terminal: ./consumer%s", sender->names->option);
     }
     if (now != sender->told)
-        sender->patience.since = 0; /* who has just come has its own time to begin */
+        sender->patience.since = 0;
+    wait_is_for(&sender->patience, pid); /* who has just come has its own time to begin */
     sender->told = now;
     if (!waited_too_long(&sender->patience, timeout_s))
         return;

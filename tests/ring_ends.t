@@ -12,6 +12,13 @@ has() { # LESSON WHAT: in words of its own
     esac
 }
 
+size_of() { # LESSON: bytes of a small ring
+    case $1 in
+        03_ring_buffer) echo 640 ;;
+        05_simd) echo $((2 << 20)) ;;
+    esac
+}
+
 for lesson in 03_ring_buffer 05_simd; do
     producer=$root/$lesson/producer consumer=$root/$lesson/consumer
     things=$(has $lesson)
@@ -61,6 +68,11 @@ for lesson in 03_ring_buffer 05_simd; do
     scribble 256 '\0377\0377\0377\0377\0377\0377\0377\0377'
     ok "$lesson: a ring that is damaged is not taken over" exits 1 "$producer" --name "$name"
     ok "... and says so" says err "^producer: cannot use $name: it is damaged; choose another --name or, if nobody needs it, rm "
+    rm "/dev/shm$name"
+    truncate -s "$(size_of $lesson)" "/dev/shm$name"
+    start_producer p
+    ok "$lesson: what was sized, and no more, by a producer that died is taken over" eventually head_passes 1
+    end_quietly KILL "$p"
     rm "/dev/shm$name"
     head -c 4096 /dev/zero | tr '\0' '\1' >"/dev/shm$name"
     ok "$lesson: what is no ring is not used" exits 1 "$consumer" --name "$name"

@@ -126,11 +126,29 @@ ok "Ctrl-C ends the producer" ends "$producer_pid" 130
 ok "... which says what stays" says producer_pid.err "[0-9]+ batches stay in $name"
 ok "another kernel for what is there is refused" exits 1 "$producer" --name "$name" --kernel sum
 ok "... and says what it is for" says err "holds [0-9]+ batches for --kernel square --seed 1"
+ok "so is another number of slots" exits 1 "$producer" --name "$name" --slots 256
+ok "... and says how many there are" says err "holds [0-9]+ batches for --kernel square --seed 1 --slots 16; first let them"
 ok "another seed is refused, too" exits 1 "$producer" --name "$name" --seed 2
 ok "... and says what the ring has" says err "holds [0-9]+ batches for --kernel square --seed 1"
 start_consumer
 ok "a next consumer processes the rest" ends "$consumer_pid" 0
 ok "... and nothing is left" nothing_is_left
+
+start_producer --slots 16
+start_consumer
+ok "a pair runs" eventually tail_passes 100
+kill -STOP "$consumer_pid"
+is_full() {
+    [ $(($(number_at 128) - $(number_at 256))) -eq 16 ]
+}
+eventually is_full
+end_quietly KILL "$producer_pid"
+ok "another kernel for a dead producer's batches is refused" exits 1 "$producer" --name "$name" --kernel sum
+kill -CONT "$consumer_pid"
+ok "... the consumer still sees that it died" eventually has_said consumer_pid.err "the producer \(pid $producer_pid\) has died"
+kill -INT "$consumer_pid"
+ok "... and waits for the next one" ends "$consumer_pid" 130
+rm -f "/dev/shm$name"
 
 # --- deaths ------------------------------------------------------------------------------------
 

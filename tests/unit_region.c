@@ -22,8 +22,7 @@ static int open_object(const char *name, int flags, mode_t mode)
 }
 
 #define shm_open open_object
-#include "../common/region_attach.h"
-#include "../common/region_create.h"
+#include "../common/handover.h"
 #undef shm_open
 
 #include "tap.h"
@@ -201,10 +200,85 @@ static void test_claim_without_name(void)
     CHECK(region_own(&owner, name, &format));
     ok("it lost its name just when it was claimed: a new one is made", owner.is_new);
     struct region_claim claim = atomic_load(&left_behind.header->owner);
-    ok("and the claim on the nameless one is given up",
-       claim.pid == 0 && claim.state == REGION_CLOSED);
+    ok("and the claim on the nameless one is given up", same_claim(claim, left_behind.other));
     region_close(&left_behind);
     region_close(&owner);
+}
+
+/* What holds a place, where it is `taken` already, when its process leaves. */
+static void test_leave(void)
+{
+    struct region owner, peer;
+    CHECK(region_create(&owner, name, &format));
+    region_publish(&owner);
+    CHECK(region_attach(&peer, name, &format, 0));
+    CHECK(region_join(&peer));
+    struct region_claim connected = peer.mine;
+    connected.state = REGION_CONNECTED;
+    atomic_store(&peer.header->peer, connected); /* as lesson 01's producer does */
+    region_close(&peer);
+    struct region_claim left = atomic_load(&owner.header->peer);
+    ok("a place that is taken for good stays so when its holder leaves",
+       left.pid == 0 && left.state == REGION_CONNECTED);
+    region_close(&owner);
+}
+
+static int remove_slowly(void)
+{
+    struct region region;
+    if (region_create(&region, name, &format) == -1)
+        return errno;
+    region.mine.state =
+        REGION_CLOSED; /* as in region_leave_drained(), before it removes the name */
+    atomic_store(&region.header->owner, region.mine);
+    kill(getppid(), SIGCONT);
+    sleep_until(deadline_after_ms(100));
+    region_close(&region);
+    return 0;
+}
+
+/* Who comes while a living process is just removing the name waits for that. */
+static void test_closing(void)
+{
+    struct region owner;
+    sigset_t cont;
+    sigemptyset(&cont);
+    sigaddset(&cont, SIGCONT);
+    sigprocmask(SIG_BLOCK, &cont, NULL);
+    pid_t child = CHECK(fork());
+    if (child == 0)
+        _exit(remove_slowly());
+    int number;
+    sigwait(&cont, &number);
+    is_number("while a region is being removed, a next one is waited for, and made",
+              region_create(&owner, name, &format), 0);
+    ok("it is another object", owner.is_new);
+    int status;
+    waitpid(child, &status, 0);
+    is_number("... and the first one is removed", status, 0);
+    region_close(&owner);
+}
+
+static bool is_too_long_after_a_look(struct peer_wait wait)
+{
+    while (!wait_a_little(&wait))
+        ;
+    return waited_too_long(&wait, 5);
+}
+
+/* Whose silence is it? */
+static void test_waits(void)
+{
+    int64_t now = now_ns();
+    struct peer_wait wait = {.pid = 7, .since = now - 10 * NS_PER_S, .last = now};
+    ok("ten seconds are too long", is_too_long_after_a_look(wait));
+    wait_is_for(&wait, 7);
+    ok("... also when the same one is waited for", is_too_long_after_a_look(wait));
+    struct peer_wait suspended = {
+        .pid = 7, .since = now - 10 * NS_PER_S, .last = now - 9 * NS_PER_S};
+    ok("... not if this process was suspended nine of them", !is_too_long_after_a_look(suspended));
+    wait_is_for(&wait, 8);
+    ok("... nor for one who has just come", !is_too_long_after_a_look(wait));
 }
 
 /* Children meet at each round and try for the same place at once. */
@@ -294,6 +368,9 @@ int main(void)
     test_deaths();
     test_unlinked_meanwhile();
     test_claim_without_name();
+    test_leave();
+    test_closing();
+    test_waits();
     refuses("another magic", "XMAS", 1, 4096, 4096);
     refuses("another version", "TEST", 2, 4096, 4096);
     refuses("another size", "TEST", 1, 8192, 8192);
