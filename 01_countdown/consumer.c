@@ -113,6 +113,15 @@ static bool open_semaphores(void)
     return readable != SEM_FAILED;
 }
 
+/* [same run] False: these are another run's semaphores. While they were opened, the producer may have gone
+ * and a next one have come, which made others: for a new region of that name, or for this one. */
+static bool is_still_that_run(const struct stat *object)
+{
+    int named = CHECK(region_is_named(names.region, object, producer));
+    struct region_claim now = atomic_load_explicit(&countdown->header.owner, memory_order_acquire);
+    return named == 1 && same_claim(now, producer);
+}
+
 /* [join] Last, when everything else is open. False: the producer is connected to a consumer that has
  * died, or another producer has taken the region over. */
 static bool join_region(void)
@@ -138,7 +147,8 @@ static bool join_region(void)
 static bool try_attach(void)
 {
     struct stat object;
-    if (map_region(&object) && region_is_ready(&object) && open_semaphores() && join_region())
+    if (map_region(&object) && region_is_ready(&object) && open_semaphores() &&
+        is_still_that_run(&object) && join_region())
         return true;
     let_go();
     return false;

@@ -74,11 +74,12 @@ static int open_object(bool *created)
     for (;;) {
         int fd = shm_open(names.region, O_CREAT | O_EXCL | O_RDWR, 0600);
         *created = fd != -1;
-        if (fd == -1 && errno == EEXIST)
+        bool exists = fd == -1 && errno == EEXIST;
+        if (exists)
             fd = shm_open(names.region, O_RDWR, 0);
         if (fd != -1)
             return fd;
-        if (errno != ENOENT) /* ENOENT: unlinked between the two calls; create it then */
+        if (!exists || errno != ENOENT) /* unlinked between the two calls: create it then */
             die("cannot create %s: %s; choose another with --name", names.region, strerror(errno));
     }
 }

@@ -23,13 +23,11 @@ ok 'an output that takes nothing' says_of consumer vprintf:1:5 "cannot write to 
 ok 'a short option that there is not' exits 2 "$root/01_countdown/consumer" -x
 ok '... is named' says err '^consumer: unknown option -x; see '
 ok 'a name that is gone when it is opened is made anew' says_of producer "shm_open:1:$exists" '4 of 4 numbers read' 0
+ok 'no folder for shared memory' says_of producer "shm_open:1:$no_entry" "cannot create $name: No such file or directory"
 ok 'a semaphore that is not there yet is waited for' says_of consumer "sem_open:2:$no_entry" 'waiting for the producer' 0
 
 # --- at one certain line ---------------------------------------------------------------------
 
-is_stopped() { # PID
-    grep -q '^State:.T' "/proc/$1/status"
-}
 start_stopping() { # LABEL HALF CALL: it stops itself there
     "countdown_$2" "$1"
     FAULT=$3:$stop LD_PRELOAD=$work/fault.so start "$1" "${command[@]}"
@@ -57,6 +55,17 @@ start_half p2 producer
 eventually is_waiting p2
 kill -CONT "$c"
 ok '... of a producer that another one has replaced: it joins that one' all_came p2 c
+
+# Now the producer ends in order, and the next one makes another region, and other semaphores.
+start_half p1 producer
+eventually is_waiting p1
+ok 'a consumer has seen the region, and opens the semaphores' start_stopping c consumer sem_open:1
+end_quietly INT "$p1"
+start_half p2 producer
+eventually is_waiting p2
+kill -CONT "$c"
+ok '... of the next run: it joins that one' all_came p2 c
+is '... and gets all of it' "$(grep -c '^received' c.out)" $((from + 1))
 
 # --- what the region holds -------------------------------------------------------------------
 
