@@ -239,6 +239,13 @@ static inline ssize_t channel_receive(struct channel *channel, void **buffer, si
 
 /* ---- the end ---- */
 
+/* The sender, after EPIPE and before the next call: had the last message been read? A token says so, which the
+ * receiver gave back before it went. */
+static inline bool channel_was_read(struct channel *channel)
+{
+    return sem_trywait(channel->semaphores[CHANNEL_WRITABLE]) == 0;
+}
+
 /* The sender waits till the receiver has read everything and closed the channel in order: the only
  * proof that it was done with what it had received. Returns 0, or -1 with ETIMEDOUT, EINTR, EPIPE
  * (it died, or left with the last message unread). */
@@ -253,8 +260,7 @@ static inline int channel_finish(struct channel *channel, int timeout_ms)
             return region_fail(&channel->region, ETIMEDOUT, "the other half does not answer");
         backoff_wait(&backoff);
     }
-    /* A token is there when the last message was read. */
-    if (channel->ended_in_order && sem_trywait(channel->semaphores[CHANNEL_WRITABLE]) == 0)
+    if (channel->ended_in_order && channel_was_read(channel))
         return 0;
     return region_fail(&channel->region, EPIPE, "the other half (pid %d) %s",
                        (int)channel->region.other.pid,

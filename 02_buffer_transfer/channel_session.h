@@ -95,6 +95,46 @@ static inline int channel_create(struct channel *channel, const char *name)
     return 0;
 }
 
+/* For the receiver. acquire: pairs with [accept]. */
+static inline bool channel_is_accepted(const struct channel *channel)
+{
+    struct region_claim accepted =
+        atomic_load_explicit(&channel->layout->accepted, memory_order_acquire);
+    return same_claim(accepted, channel->session);
+}
+
+/* [too late] Has the sender gone before it accepted this receiver? Then nothing comes. First whether it has
+ * gone, then whether it had accepted: the other way round, one that accepts, sends and leaves in between
+ * would be missed, and its message. */
+static inline bool channel_came_too_late(struct channel *channel)
+{
+    return channel_other_is_gone(channel) && !channel_is_accepted(channel);
+}
+
+/* One attempt to join: 0, or -1 with errno; then nothing is left open. ETIMEDOUT: there is no sender yet;
+ * ENOENT: one that is just going (its semaphores have gone); EAGAIN: one that has gone, or was replaced. */
+static inline int channel_try_open(struct channel *channel, const char *name)
+{
+    int error = 0;
+    if (region_attach(&channel->region, name, &channel_format, 0) == -1 ||
+        channel_open_semaphores(channel, 0) == -1 || region_join(&channel->region) == -1)
+        error = errno;
+    channel->layout = (struct channel_layout *)channel->region.header;
+    channel->session = channel->region.mine;
+    if (error == 0 && channel_came_too_late(channel)) {
+        channel_leave(channel);
+        channel->ended_in_order = false;
+        error = EAGAIN;
+    }
+    if (error == 0)
+        return 0;
+    channel_close_semaphores(channel);
+    region_unmap(&channel->region);
+    channel->layout = NULL;
+    errno = error;
+    return -1;
+}
+
 /* The receiver: waits till a sender has made the channel, and joins it. Returns 0, or -1 with
  * ETIMEDOUT, EBUSY (another receiver is connected), EPROTO, ENOMEM, EACCES, EINTR, ENAMETOOLONG. */
 static inline int channel_open(struct channel *channel, const char *name, int timeout_ms)
@@ -105,14 +145,8 @@ static inline int channel_open(struct channel *channel, const char *name, int ti
                            (int)CHANNEL_NAME_LENGTH);
     int64_t deadline = deadline_after_ms(timeout_ms);
     struct backoff backoff = {0};
-    while (region_attach(&channel->region, name, &channel_format, 0) == -1 ||
-           channel_open_semaphores(channel, 0) == -1 || region_join(&channel->region) == -1) {
-        int error = errno;
-        channel_close_semaphores(channel);
-        region_unmap(&channel->region);
-        errno = error;
-        /* no sender yet, or one that is just going (its semaphores have gone), or has been replaced */
-        if (error != ETIMEDOUT && error != ENOENT && error != EAGAIN)
+    while (channel_try_open(channel, name) == -1) {
+        if (errno != ETIMEDOUT && errno != ENOENT && errno != EAGAIN)
             return -1;
         if (stop_requested())
             return region_fail(&channel->region, EINTR, "a stop signal came");
@@ -120,8 +154,6 @@ static inline int channel_open(struct channel *channel, const char *name, int ti
             return region_fail(&channel->region, ETIMEDOUT, "no sender is there");
         backoff_wait(&backoff);
     }
-    channel->layout = (struct channel_layout *)channel->region.header;
-    channel->session = channel->region.mine;
     return 0;
 }
 
@@ -175,18 +207,14 @@ static inline int channel_connect(struct channel *channel, int timeout_ms)
     for (;;) {
         if (channel->region.is_owner && region_has_peer(&channel->region))
             return channel_accept(channel);
-        /* First whether the sender has gone, then whether it had accepted. The other way round, one that
-         * accepts, publishes and leaves in between would be missed, and its message. */
-        bool gone = !channel->region.is_owner && channel_other_is_gone(channel);
-        struct region_claim accepted =
-            atomic_load_explicit(&channel->layout->accepted, memory_order_acquire);
-        if (!channel->region.is_owner && same_claim(accepted, channel->session)) {
+        bool too_late = !channel->region.is_owner && channel_came_too_late(channel);
+        if (!channel->region.is_owner && !too_late && channel_is_accepted(channel)) {
             channel->is_connected = true;
             return 0;
         }
         if (stop_requested())
             return region_fail(&channel->region, EINTR, "a stop signal came");
-        if (gone) {
+        if (too_late) {
             errno = EPIPE;
             return -1;
         }

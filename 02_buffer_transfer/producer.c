@@ -99,11 +99,22 @@ static void lose_consumer(void)
     case EINTR:
         break;
     case ETIMEDOUT:
+        if (channel.is_connected)
+            die("the consumer (pid %d) has read nothing for %lld s; is it suspended?",
+                (int)channel.region.other.pid, timeout_s);
         die("no consumer took anything for %lld s; start one: ./consumer%s", timeout_s,
             names.option);
     default:
         die("cannot send on %s: %s", names.region, channel_problem(&channel));
     }
+}
+
+/* The pause between two batches. It ends early when the consumer has gone: the next call says so. */
+static void pause_till(int64_t next)
+{
+    while (rate != 0 && !deadline_passed(next) && !stop_requested() &&
+           !channel_other_is_gone(&channel))
+        sleep_until(next_look(next));
 }
 
 /* [stream] The place for a batch is free only when the batch before has been read. Till then that
@@ -118,6 +129,14 @@ static long long send_points(void)
         struct batch *batch =
             channel_begin_write(&channel, batch_bytes((uint32_t)count), timeout_ms_of(timeout_s));
         if (batch == NULL) {
+            int error = errno;
+            if (channel_was_read(&channel)) { /* and then the consumer went */
+                read = sent;
+                state_of_unread = state;
+            }
+            if (points != 0 && read == points)
+                break;
+            errno = error;
             lose_consumer();
             sent = read;
             state = state_of_unread;
@@ -134,8 +153,7 @@ static long long send_points(void)
             die("cannot send on %s: %s", names.region, channel_problem(&channel));
         sent += count;
         next += rate == 0 ? 0 : count * NS_PER_S / rate;
-        while (rate != 0 && !deadline_passed(next) && !stop_requested())
-            sleep_until(next_look(next));
+        pause_till(sent == points ? 0 : next);
     }
     return read;
 }

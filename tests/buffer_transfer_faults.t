@@ -27,9 +27,6 @@ ok "a semaphore that can't be waited for: the consumer" says_of consumer "sem_cl
 
 # --- at one certain line ---------------------------------------------------------------------
 
-is_stopped() { # PID
-    grep -q '^State:.T' "/proc/$1/status"
-}
 start_half() { # LABEL HALF [FAULT]
     "buffer_transfer_$2" "$1"
     FAULT=${3:-} LD_PRELOAD=${3:+$work/fault.so} start "$1" "${command[@]}"
@@ -47,12 +44,39 @@ start_half p producer
 start_half c consumer "vprintf:1:$stop"
 ok 'a consumer stops before it prints the first point' eventually is_stopped "$c"
 ok '... the producer waits no longer than its time-out' ends "$p" 1
-ok '... and says so' says p.err "^producer: no consumer took anything for 3 s; start one: "
+ok '... and says so' says p.err "^producer: the consumer \(pid $c\) has read nothing for 3 s; is it suspended\?"
 kill -CONT "$c"
 ok '... the consumer has what was sent' ends "$c" 0
 is '... and nothing else' "$(grep -c '^point' c.out)" 1
 
-seconds=30
+# The producer has found that its consumer lives, and nothing is read; then all is read, and the consumer goes.
+seconds=30 points=(--points 2 --batch 2)
+start_half p producer "open:3:$stop" # after /dev/null: a process is looked at in /proc, when it joins and after 100 ms
+eventually is_waiting p
+start_half c consumer "vprintf:1:$stop"
+ok 'a consumer stops before it prints the first point' eventually is_stopped "$c"
+ok '... the producer, when it has looked whether it lives' eventually is_stopped "$p"
+kill -CONT "$c"
+ok '... the last point is read' eventually has_said c.out '^point 2 '
+end_quietly TERM "$c"
+kill -CONT "$p"
+ok '... and nothing is sent again, when the consumer has gone' ends "$p" 0
+ok '... who had read all of it' says p.err '^producer: 2 points read by the consumer'
+
+points=(--points 100 --batch 100 --rate 1) # 100 s for each batch
+start_half p producer
+start_half c consumer
+ok 'nobody waits for a batch that does not come: the consumer' ends "$c" 0
+ok '... and the producer' ends "$p" 0
+points=(--points 200 --batch 100 --rate 1)
+start_half p producer
+start_half c consumer
+ok 'a consumer has read a batch' eventually has_said c.out '^point 100 '
+end_quietly KILL "$c"
+ok '... its death is seen amid the pause after it' eventually has_said p.err "\(pid $c\) has died; waiting for the next consumer"
+end_quietly INT "$p"
+
+points=(--points 5 --batch 1)
 start_half p1 producer
 start_half c consumer "vprintf:1:$stop"
 ok 'a consumer stops before it prints the first point' eventually is_stopped "$c"

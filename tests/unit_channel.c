@@ -18,8 +18,24 @@ static void *counted_realloc(void *old, size_t bytes)
     return no_memory ? NULL : realloc(old, bytes);
 }
 
+/* A sender that goes just when a receiver is about to join. */
+static pid_t going;
+
+static void let_it_go(void)
+{
+    if (going == 0)
+        return;
+    kill(going, SIGTERM);
+    waitpid(going, NULL, 0);
+    going = 0;
+}
+
+#include "../common/region_attach.h"
+
 #define realloc counted_realloc
+#define region_join(region) (let_it_go(), (region_join)(region))
 #include "../02_buffer_transfer/channel.h"
+#undef region_join
 #undef realloc
 #include "tap.h"
 
@@ -402,6 +418,27 @@ static void test_accepted_before(void)
     channel_close(&sender);
 }
 
+static int send_nothing(void)
+{
+    struct channel channel;
+    catch_stop_signals();
+    CHECK(channel_create(&channel, name));
+    while (!stop_requested())
+        sleep_until(deadline_after_ms(1));
+    channel_close(&channel);
+    return 0;
+}
+
+/* It left in order, but not this receiver's session, which had not begun: so the next sender is waited for. */
+static void test_too_late(void)
+{
+    struct channel receiver;
+    going = start(send_nothing);
+    ok("a sender that leaves just before one joins is none",
+       channel_open(&receiver, name, 5000) == -1 && errno == ETIMEDOUT);
+    ok("... and nothing is left open", receiver.layout == NULL && receiver.region.header == NULL);
+}
+
 /* Also when a CHECK() has failed. */
 static void clean_up(void)
 {
@@ -432,6 +469,7 @@ int main(void)
     test_interrupted();
     test_memory();
     test_accepted_before();
+    test_too_late();
     int fd = shm_open(name, O_RDONLY, 0);
     ok("nothing is left", fd == -1);
     return done_testing();
