@@ -55,7 +55,7 @@ static void check_header(const struct db *db, struct findings *findings)
 {
     static const struct {
         size_t from, to;
-    } unused[] = {{36, 128}, {140, 256}, {276, 384}, {560, 2048}, {2080, DB_HEADER_BYTES}};
+    } unused[] = {{36, 128}, {140, 256}, {280, 384}, {560, 2048}, {2080, DB_HEADER_BYTES}};
     const unsigned char *bytes = (const unsigned char *)db->header;
     if (db->constants_damaged)
         fault(findings, "header: what is there twice differs, one is damaged (byte 0 or 2048)");
@@ -72,7 +72,13 @@ static void check_size(const struct db *db, struct findings *findings)
     struct stat file;
     uint32_t generation = db_generation(db);
     uint64_t bytes = extent_offset(db->first_capacity, generation + 1);
-    if (fstat(db->fd, &file) == 0 && (uint64_t)file.st_size < bytes)
+    if (fstat(db->fd, &file) == -1 || (uint64_t)file.st_size >= bytes)
+        return;
+    if (db->after_crash && size_is_whole(db->first_capacity, (uint64_t)file.st_size))
+        remark(findings,
+               "the file had just grown, and the disk has not seen it: what was put there since "
+               "had not been durable");
+    else
         fault(findings, "file: %jd bytes of %" PRIu64 ": truncated, or the header is damaged (136)",
               (intmax_t)file.st_size, bytes);
 }

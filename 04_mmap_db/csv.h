@@ -17,25 +17,34 @@ static inline bool parse_value(const char *text, double *value)
     return *end == '\0' && !is_too_large;
 }
 
+#define CSV_MARK "\xef\xbb\xbf" /* a spreadsheet's mark of UTF-8, at the beginning of a file */
+
 /* One line of text, without its end; a line end within the quotes of a name is part of it. Returns how
- * many lines it was, 0 at the end. What is longer than a line may be is read to its end and cut, so it is
- * wrong; and quotes that do not end must not swallow all that follows. */
-static inline int csv_read_line(FILE *file, char line[CSV_LINE_BYTES], bool *has_zero)
+ * many lines it was, 0 at the end, or where reading failed. wrong: NULL, or why it is none. What is longer than
+ * a line may be is read to its end; and quotes that do not end must not swallow all that follows. */
+static inline int csv_read_line(FILE *file, char line[CSV_LINE_BYTES], bool is_first,
+                                const char **wrong)
 {
     size_t length = 0;
     int c, lines = 0;
     bool quoted = false;
-    *has_zero = false;
+    *wrong = NULL;
     while ((c = getc(file)) != EOF) {
         quoted ^= c == '"' && (length == 0 || line[0] == '"');
         lines += c == '\n';
         if (c == '\n' && (!quoted || length > CSV_QUOTED_BYTES))
             break;
-        *has_zero |= c == '\0';
-        if (length < CSV_LINE_BYTES - 1)
+        if (c == '\0')
+            *wrong = "there is a zero byte in it";
+        if (length == CSV_LINE_BYTES - 1)
+            *wrong = "it is too long";
+        else
             line[length++] = (char)c;
+        if (is_first && length == strlen(CSV_MARK) && memcmp(line, CSV_MARK, length) == 0)
+            length = 0;
+        is_first &= length < strlen(CSV_MARK) && length > 0;
     }
-    bool is_last = c == EOF && (length > 0 || *has_zero);
+    bool is_last = c == EOF && !ferror(file) && (length > 0 || *wrong != NULL);
     if (length > 0 && line[length - 1] == '\r')
         length--;
     line[length] = '\0';
@@ -69,7 +78,7 @@ static inline const char *csv_split(char *line, const char **name, double *value
 static inline void csv_print(const char *name, double value)
 {
     char quoted[CSV_QUOTED_BYTES + 1], text[VALUE_TEXT_BYTES], *to = quoted;
-    bool is_plain = strpbrk(name, ",\"\r\n") == NULL;
+    bool is_plain = strpbrk(name, ",\"\r\n") == NULL && strncmp(name, CSV_MARK, 3) != 0;
     if (!is_plain)
         *to++ = '"';
     for (; *name != '\0'; name++) {

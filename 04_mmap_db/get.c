@@ -9,17 +9,24 @@
 #include "../common/backoff.h"
 #include "layout.h"
 
-/* No index may be believed: looks at every record there is. One that could not be read may be it. */
+/* No index may be believed: looks at every record there is. One that could not be read may be it; of two of
+ * that name, the one that was put later counts, as for a repair ([twice] in recover.c). */
 static enum found look_everywhere(struct db *db, const struct key *key, struct place *place)
 {
     struct record *record;
+    struct place here = {.id = 0};
     enum found result = FOUND_NONE;
-    for (place->id = 0; (record = record_at(db, place->id)) != NULL; place->id++) {
-        enum found found = record_read(record, place->id, &place->entry, &place->newest);
-        if (found == FOUND_WHOLE && entry_matches(&place->entry, key))
-            return FOUND_WHOLE;
-        if (found == FOUND_BUSY || (found == FOUND_BROKEN && entry_matches(&place->entry, key)))
+    for (; (record = record_at(db, here.id)) != NULL; here.id++) {
+        enum found found = record_read(record, here.id, &here.entry, &here.newest);
+        bool matches =
+            (found == FOUND_WHOLE || found == FOUND_BROKEN) && entry_matches(&here.entry, key);
+        if (found == FOUND_WHOLE && matches &&
+            (result != FOUND_WHOLE || here.entry.sequence > place->entry.sequence)) {
+            *place = here;
+            result = FOUND_WHOLE;
+        } else if (result != FOUND_WHOLE && (found == FOUND_BUSY || matches)) {
             result = found;
+        }
     }
     return result;
 }
@@ -34,6 +41,8 @@ static enum found look(struct db *db, const struct key *key, struct place *place
         if (!extents_are_there(db, generation) && extents_map(db, generation) == -1 &&
             !db->is_distrustful)
             return FOUND_BROKEN;
+        if (db->is_distrustful && sequence == db->distrusted_sequence)
+            return look_everywhere(db, key, place);
         enum found found = index_find(db, generation, key, place);
         if (found == FOUND_WHOLE)
             return found;
@@ -42,8 +51,6 @@ static enum found look(struct db *db, const struct key *key, struct place *place
         bool is_still =
             atomic_load_explicit(&db->header->index_sequence, memory_order_relaxed) == sequence &&
             db_generation(db) == generation;
-        if (db->is_distrustful && sequence == db->distrusted_sequence)
-            return look_everywhere(db, key, place);
         if (is_still && sequence % 2 == 0 && found != FOUND_BUSY)
             return found;
         spin_pause();

@@ -35,6 +35,11 @@ uint32_t generation_of_size(uint32_t first_capacity, uint64_t bytes)
     return generation;
 }
 
+bool size_is_whole(uint32_t first_capacity, uint64_t bytes)
+{
+    return bytes == extent_offset(first_capacity, generation_of_size(first_capacity, bytes) + 1);
+}
+
 /* Maps what the file holds of an extent: all of it, or it is truncated and may only be read. */
 static int extent_map(struct db *db, uint32_t generation)
 {

@@ -71,7 +71,8 @@ struct header {
     _Alignas(128) _Atomic uint64_t changes; /* the highest sequence number of a copy */
     _Atomic uint32_t used;                  /* records from here on were never used */
     _Atomic uint32_t live;
-    _Atomic uint32_t free_head; /* the first deleted record, by id + 1 */
+    _Atomic uint32_t free_head;        /* the first deleted record, by id + 1 */
+    _Atomic uint32_t unsynced_deletes; /* not 0: the disk may not have seen some */
 
     _Alignas(128) pthread_mutex_t mutex;
     _Alignas(128) struct seal seal;
@@ -105,6 +106,7 @@ _Static_assert(offsetof(struct header, generation) == 136, "generation");
 _Static_assert(offsetof(struct header, changes) == 256, "changes");
 _Static_assert(offsetof(struct header, used) == 264, "used");
 _Static_assert(offsetof(struct header, free_head) == 272, "free_head");
+_Static_assert(offsetof(struct header, unsynced_deletes) == 276, "unsynced_deletes");
 _Static_assert(offsetof(struct header, mutex) == 384, "mutex");
 _Static_assert(sizeof(pthread_mutex_t) <= 128, "mutex");
 _Static_assert(offsetof(struct header, seal) == 512, "seal");
@@ -233,6 +235,7 @@ int file_build(struct db *db, const char *path, uint32_t capacity); /* alone wit
 /* grow.c: extents */
 uint64_t extent_offset(uint32_t first_capacity, uint32_t generation); /* = the file's size before */
 uint32_t generation_of_size(uint32_t first_capacity, uint64_t bytes);
+bool size_is_whole(uint32_t first_capacity, uint64_t bytes); /* of an extent's end */
 int extents_map(struct db *db, uint32_t generation); /* up to this one; EBADMSG: not in the file */
 void extents_unmap(struct db *db);
 int file_reserve(int fd, uint64_t offset, uint64_t bytes);
@@ -291,8 +294,9 @@ void index_end(struct db *db);   /* ... till here */
 
 /* recover.c */
 bool seal_holds(const struct db *db);
-bool seal_is_old(const struct db *db); /* nobody has closed the file since a crash */
-void seal_write(struct db *db);
+bool seal_is_old(const struct db *db);              /* nobody has closed the file since a crash */
+void seal_write(struct db *db);                     /* holding the lock, and alone */
+void seal_break(struct db *db);                     /* holding the lock, or alone */
 int index_rebuild(struct db *db, bool after_crash); /* holding the lock, or alone */
 
 /* lock.c: each wait takes DB_LOCK_SECONDS at most */

@@ -30,15 +30,14 @@ static inline struct load load_csv(struct db *db, FILE *file, const char *file_n
     struct load sum = {0};
     char line[CSV_LINE_BYTES] = "";
     int64_t start = now_ns(), last = start;
-    bool has_zero;
+    const char *wrong;
     unsigned long long number = 1;
-    for (int lines; !stop_requested() && (lines = csv_read_line(file, line, &has_zero)) > 0;
+    for (int lines;
+         !stop_requested() && (lines = csv_read_line(file, line, number == 1, &wrong)) > 0;
          number += (unsigned)lines) {
-        if (number == 1 && memcmp(line, "\xef\xbb\xbf", 3) == 0)
-            memmove(line, line + 3, strlen(line) - 2); /* a spreadsheet's mark of UTF-8 */
-        const char *name = NULL, *wrong = has_zero ? "there is a zero byte in it" : NULL;
+        const char *name = NULL;
         double value = 0;
-        if (line[0] == '\0' && !has_zero)
+        if (line[0] == '\0' && wrong == NULL)
             continue;
         if (wrong == NULL)
             wrong = csv_split(line, &name, &value);

@@ -204,6 +204,8 @@ int writer_lock(struct db *db)
     struct header *header = db->header;
     uint64_t sequence = atomic_load_explicit(&header->index_sequence, memory_order_relaxed);
     uint32_t generation = db_generation(db);
+    if (header->seal.boot != 0) /* by one who thought it was the last */
+        seal_break(db);
     int result = extents_are_there(db, generation) ? 0 : extents_map(db, generation);
     if (result == 0 && sequence % 2 != 0)
         result = index_rebuild(db, false);

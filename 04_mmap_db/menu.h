@@ -4,18 +4,27 @@
 
 #include "csv.h"
 
-/* Asks, and reads a line of the answer. False at the end of input, or when a stop signal came. */
+/* Asks, and reads a line of the answer; one that is no text, or too long for any, becomes a byte that is neither
+ * a name nor a number. False at the end of input, or when a stop signal came. */
 static inline bool menu_ask(const char *question, char answer[CSV_LINE_BYTES])
 {
     print_data("%s", question);
-    if (fflush(stdout) != 0 || stop_requested() || fgets(answer, CSV_LINE_BYTES, stdin) == NULL) {
+    size_t length = 0;
+    bool is_text = true;
+    int c = fflush(stdout) != 0 || stop_requested() ? EOF : getchar();
+    if (c == EOF) {
         print_data("\n");
         return false;
     }
-    if (strchr(answer, '\n') == NULL)
-        for (int c = ' '; c != '\n' && c != EOF;)
-            c = getchar(); /* the rest of a line that is too long */
-    answer[strcspn(answer, "\r\n")] = '\0';
+    for (; c != '\n' && c != EOF; c = getchar()) {
+        is_text &= c != '\0' && length < CSV_LINE_BYTES - 1;
+        if (is_text)
+            answer[length++] = (char)c;
+    }
+    answer[length] = '\0';
+    answer[strcspn(answer, "\r")] = '\0';
+    if (!is_text)
+        memcpy(answer, "\xff", 2);
     return !stop_requested();
 }
 

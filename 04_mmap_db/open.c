@@ -22,17 +22,23 @@ static int file_recover(struct db *db)
         return -1;
     uint32_t whole = generation_of_size(db->first_capacity, (uint64_t)file.st_size);
     uint32_t said = atomic_load_explicit(&header->generation, memory_order_relaxed);
-    if (said > whole && said < DB_GENERATIONS &&
-        (header->seal.boot == 0 || header->seal.generation == said))
+    bool is_cut = said > whole && said < DB_GENERATIONS &&
+                  (header->seal.boot == 0 || header->seal.generation == said);
+    /* [lost growth] After a power cut the disk may have the header, and not the file's new size: then nothing
+     * in there was on disk. */
+    bool is_lost_growth =
+        header->seal.boot == 0 && size_is_whole(db->first_capacity, (uint64_t)file.st_size);
+    if (is_cut && !is_lost_growth)
         return fail(EBADMSG); /* truncated: a reader can still save what is there */
     if (extents_map(db, whole) == -1 || writer_lock_init(header) == -1)
         return -1;
     bool is_sealed = said == whole && seal_holds(db);
-    header->seal = (struct seal){0};
+    seal_break(db);
     if (db->constants_damaged)
         header->constants = header->constants_again = constants_of(db->first_capacity);
     if (is_sealed)
         return 0;
+    index_begin(db); /* a reader must not believe the next index before it is filled */
     atomic_store_explicit(&header->generation, whole, memory_order_release);
     return index_rebuild(db, true);
 }
@@ -184,8 +190,10 @@ void db_close(struct db *db)
     if (db == NULL)
         return;
     if (db_may_write(db) && db->opener == getpid() && opening_lock(db->fd) == 0) {
-        if (try_alone(db->fd) == 1 && extents_map(db, db_generation(db)) == 0)
+        if (try_alone(db->fd) == 1 && writer_lock(db) == 0) {
             seal_write(db);
+            writer_unlock(db);
+        }
         join_others(db->fd);
         opening_unlock(db->fd);
     }

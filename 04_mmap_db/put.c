@@ -115,6 +115,7 @@ static int delete_locked(struct db *db, const struct key *key, struct place *pla
     if (found != FOUND_WHOLE)
         return fail(found == FOUND_NONE ? ENOENT : EBADMSG);
     struct header *header = db->header;
+    atomic_store_explicit(&header->unsynced_deletes, 1, memory_order_relaxed);
     index_begin(db);
     db_hook("delete-odd");
     if (change_record(db, key, place, 0, false) == -1)
@@ -150,10 +151,26 @@ static int sync_record(const struct db *db, uint32_t id)
     return msync(start, page, MS_SYNC);
 }
 
+/* [deletes] Before anything else is durable: a name may have been deleted in one record and be put in another.
+ * Were that delete lost, and the later one not, the first record's value would come back. */
+static int sync_deletes(struct db *db)
+{
+    _Atomic uint32_t *unsynced = &db->header->unsynced_deletes;
+    if ((db->flags & DB_SYNC) == 0 || atomic_load_explicit(unsynced, memory_order_relaxed) == 0)
+        return 0;
+    if (db_sync(db) == -1)
+        return -1;
+    db_hook("deletes-synced");
+    atomic_store_explicit(unsynced, 0, memory_order_relaxed);
+    return 0;
+}
+
 static int change_locked(struct db *db, const struct key *key, const double *value,
                          struct place *place)
 {
     place->newest = -1;
+    if (sync_deletes(db) == -1)
+        return -1;
     return value != NULL ? put_locked(db, key, *value, place) : delete_locked(db, key, place);
 }
 

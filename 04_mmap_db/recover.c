@@ -91,14 +91,26 @@ bool seal_holds(const struct db *db)
 
 bool seal_is_old(const struct db *db)
 {
-    struct seal seal = db->header->seal, none = {0};
-    return memcmp(&seal, &none, sizeof seal) == 0 ||
-           (seal.crc == seal_crc(&seal) && seal.boot != boot_number());
+    struct seal seal = db->header->seal;
+    return seal.boot == 0 || (seal.crc == seal_crc(&seal) && seal.boot != boot_number());
 }
 
+/* [broken seal] Without its boot it is none. So that comes last and goes first, whenever its writer dies. */
 void seal_write(struct db *db)
 {
-    db->header->seal = seal_now(db);
+    struct seal seal = seal_now(db);
+    uint64_t its_boot = seal.boot;
+    seal.boot = 0;
+    db->header->seal = seal;
+    atomic_signal_fence(memory_order_seq_cst);
+    db->header->seal.boot = its_boot;
+}
+
+void seal_break(struct db *db)
+{
+    db->header->seal.boot = 0;
+    atomic_signal_fence(memory_order_seq_cst);
+    db->header->seal = (struct seal){0};
 }
 
 /* What a repair finds. It is put into the header at its end: a reader walks on meanwhile, and must not
@@ -123,6 +135,7 @@ static int take_in(struct db *db, uint32_t generation, struct place *this, struc
             return -1;
         *this = other;
     }
+    atomic_store_explicit(&db->header->unsynced_deletes, 1, memory_order_relaxed);
     this->entry.shape &= UINT64_C(0xff); /* not active */
     this->entry.sequence = ++counts->changes;
     record_write(record_at(db, this->id), this->id, &this->entry, this->newest);

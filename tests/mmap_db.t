@@ -105,6 +105,22 @@ reader list --csv >list.csv
 is "list --csv prints what load takes" "$(cat list.csv)" $'a,1\n"b, or ""B""",2\n"d\ne",5'
 ok "load of standard input" exits 0 "$root/04_mmap_db/writer" --file copy.dat load <list.csv
 is "... is the same again" "$("$root/04_mmap_db/reader" --file copy.dat list --csv)" "$(cat list.csv)"
+printf '\357\273\277"x\ny",8\n%01200d7,1\nlong,%01200d7\nafter,9\n' 0 0 >odd.csv
+ok "load of a CSV with a spreadsheet's mark and lines that are too long" exits 1 "$root/04_mmap_db/writer" --file odd.dat load odd.csv
+ok "... names them" says err '^writer: odd.csv: line 4 is left out: it is too long$'
+is "... and puts nothing else" "$("$root/04_mmap_db/reader" --file odd.dat list --csv)" $'after,9\n"x\ny",8'
+ok "a name that begins with that mark" "$root/04_mmap_db/writer" --file mark.dat put $'\xef\xbb\xbfz' 1
+"$root/04_mmap_db/reader" --file mark.dat list --csv | "$root/04_mmap_db/writer" --file mark2.dat load >/dev/null
+is "... keeps it" "$("$root/04_mmap_db/reader" --file mark2.dat get $'\xef\xbb\xbfz')" 1
+mkfifo slowly
+exec 5<>slowly
+start w "$root/04_mmap_db/writer" --file partly.dat load slowly
+printf 'first,1\ntemp,12' >&5
+ok "a line that has not come as a whole" eventually "$root/04_mmap_db/reader" --file partly.dat get first
+kill -INT "$w"
+ok "... when the load is stopped" ends "$w" 130
+exec 5>&-
+is "... is not put" "$("$root/04_mmap_db/reader" --file partly.dat list --csv)" first,1
 ok "load of a file that is not there" exits 1 writer load nowhere.csv
 ok "... names it" says err '^writer: cannot open nowhere.csv: No such file'
 head -c 100000 /dev/zero | tr '\0' x >long.csv

@@ -96,6 +96,26 @@ for hook in grow-reserved grow-indexed grow-published; do
     ok "... and all is well then" is_whole 32
 done
 
+# The machine goes down when the header is on its disk, and the file's new size isn't.
+fresh 16
+before=$(stat -c %s "$db")
+writer put n3 3
+ok "killed when the file has just grown" killed_at grow-published put n17 17
+truncate -s "$before" "$db"
+ok "... which its disk has not seen: no fault" exits 0 reader check
+ok "... but a remark" says out '^the file had just grown, and the disk has not seen it'
+is "... what was there is there" "$(value_of n16)" 16
+ok "... a writer goes on" writer put n17 17
+writer delete n3
+ok "... and all is well" is_whole 17
+
+# A name may be in another record by now: then a delete that the disk has not seen could bring its old value back.
+fresh 5
+ok "a durable put after a delete has that on the disk first" killed_at deletes-synced --sync put n1 1
+ok "... the next one, too" exits 0 writer --sync put n1 1
+DB_HOOK=deletes-synced ok "... once" exits 0 "$hooked" --file "$db" --sync put n1 1
+ok "... and all is well" is_whole 5
+
 for hook in building reserved built; do
     rm -f "$db"
     ok "killed at $hook of a new file" killed_at $hook put a 1
@@ -116,10 +136,6 @@ is "... all of it" "$(value_of new)" 9
 ok "... and all is well then" is_whole 12
 
 # --- a writer that is stopped in the critical section -------------------------------------------------
-
-is_stopped() {
-    grep -q '^State:.*stopped' "/proc/$1/status"
-}
 
 if [ -e /proc/self/status ]; then
     fresh 5

@@ -278,12 +278,42 @@ static void test_twice(void)
     record_write(filler, 1, &place.entry, place.newest);
     copy_file(); /* nobody has closed it */
     db_close(db);
+    struct db *reader = open_db(copy_path, DB_READ_ONLY, 0);
+    ok("of two records of one name the later one counts: for a reader", has(reader, "twin", 2));
+    db_close(reader);
     db = open_db(copy_path, 0, 0);
-    ok("of two records of one name the later one counts", has(db, "twin", 2));
+    ok("... and for a writer", has(db, "twin", 2));
     is_number("... nothing to complain of", db_check(db, stdout), 0);
     ok("... and deleted, it is gone", db_delete(db, "twin") == 0);
     double value;
     ok("... for good", fails_with(db_get(db, "twin", &value), ENOENT));
+    db_close(db);
+}
+
+/* A child of fork() has the file open as its parent had, who closes it first. */
+static void test_fork(void)
+{
+    struct db *db = fresh_db(16);
+    int go[2];
+    db_put(db, "a", 1);
+    CHECK(pipe(go));
+    pid_t child = CHECK(fork());
+    if (child == 0) {
+        char byte;
+        close(go[1]);
+        int result = read(go[0], &byte, 1) == 0 ? db_put(db, "b", 2) : -1;
+        db_close(db);
+        _exit(result == 0 ? 0 : 1);
+    }
+    db_close(db);
+    close(go[0]);
+    close(go[1]);
+    int status;
+    CHECK(waitpid(child, &status, 0));
+    is_number("a child puts when its parent has closed the file", status, 0);
+    db = open_db(path, DB_READ_ONLY, 0);
+    is_number("... no fault: that seal was broken", db_check(db, stdout), 0);
+    ok("... and all is there", has(db, "a", 1) && has(db, "b", 2));
     db_close(db);
 }
 
@@ -449,6 +479,7 @@ int main(void)
     test_growth();
     test_dead_machine();
     test_twice();
+    test_fork();
     test_torn_copy();
     test_busy();
     test_stale_header();
