@@ -124,7 +124,12 @@ static int join_link(const struct order *order)
                                .test = order->test,
                                .wait = order->wait,
                                .bytes = order->bytes};
-    return link_join(&connection);
+    if (link_join(&connection) == 0)
+        return 0;
+    int reason = errno;
+    link_close(&connection); /* what is half joined must not be run */
+    errno = reason;
+    return -1;
 }
 
 static int do_run(const struct order *order, struct answer *answer)
@@ -176,7 +181,8 @@ static int do_step(const struct order *order, struct answer *answer)
 }
 
 /* Waits for the next order: as long as the writer is there, since a person may be sitting before
- * its menu. 0, or -1 with errno as watch_look(). */
+ * its menu. 0, or -1 with errno as watch_look(), or EALREADY: these orders are not for this reader, which
+ * has come in the middle, after another one. */
 static int await_order(uint32_t number)
 {
     struct backoff backoff = {0};
@@ -186,7 +192,10 @@ static int await_order(uint32_t number)
             return -1;
     watch_reset(&watch);
     watch.timeout_ms = timeout_s == 0 ? -1 : timeout_s * 1000;
-    return 0;
+    if (atomic_load_explicit(&shared->order_number, memory_order_relaxed) == number)
+        return 0;
+    errno = EALREADY;
+    return -1;
 }
 
 /* Does this error mean that the two halves have lost each other? */
@@ -247,6 +256,10 @@ static int finish(bool in_test)
     if (reason == ETIMEDOUT)
         die("the writer (pid %d) does not answer for %lld s; is it suspended?",
             (int)region.other.pid, timeout_s);
+    if (reason == EALREADY)
+        die("the writer (pid %d) is in the middle of something with another reader; start both "
+            "again: ./writer%s",
+            (int)region.other.pid, names.option);
     if (!is_loss(reason))
         die("cannot do what the writer (pid %d) says: %s", (int)region.other.pid, strerror(reason));
     const char *fate = reason == EPIPE ? watch_fate(&watch) : NULL;

@@ -78,24 +78,14 @@ static void leave(void)
     region_close(&pair.region);
 }
 
-/* A region that a dead writer left is taken over in the size it has. */
-static size_t size_of_leftover(void)
-{
-    struct region found;
-    size_t bytes = 0;
-    if (region_find(&found, pair.names.region, &bench_format) == 1 &&
-        found.size_bytes >= REGION_BYTES_MIN && found.size_bytes <= REGION_BYTES)
-        bytes = found.size_bytes;
-    region_close(&found);
-    return bytes;
-}
-
 /* [fit] Containers often have but 64 MB of shared memory: what doesn't fit is halved. */
 static void own_region(void)
 {
     struct region_format format = bench_format;
-    size_t leftover = size_of_leftover();
-    format.size_bytes = leftover != 0 ? leftover : REGION_BYTES;
+    format.size_bytes =
+        region_leftover_bytes(pair.names.region, &bench_format); /* taken over as it is */
+    if (format.size_bytes < REGION_BYTES_MIN || format.size_bytes > REGION_BYTES)
+        format.size_bytes = REGION_BYTES;
     while (region_own(&pair.region, pair.names.region, &format) == -1) {
         exit_if_stopped();
         if (errno != ENOSPC || format.size_bytes / 2 < REGION_BYTES_MIN)
@@ -106,20 +96,26 @@ static void own_region(void)
     place_clear(pair.shared); /* what a dead writer had made */
 }
 
-/* Empties the reader's place, unless who holds it lives: it is the reader of a writer that died. */
+/* Empties the reader's place when whoever holds it has gone: the reader of a writer that died will, with
+ * its next look, unless it is suspended. */
 static bool empty_readers_place(void)
 {
     _Atomic struct region_claim *place = &pair.region.header->peer;
     struct region_claim nobody = {0, pair.region.mine.generation, REGION_FREE};
     struct region_claim found = atomic_load_explicit(place, memory_order_acquire);
-    while (!process_is_alive(found.pid))
-        if (region_claim(place, &found, nobody))
-            return true;
-    return false;
+    int64_t deadline = deadline_after_ms(5 * LOOK_INTERVAL_MS);
+    while (!region_claim(place, &found, nobody)) {
+        exit_if_stopped();
+        if (deadline_passed(deadline))
+            return false;
+        sleep_until(now_ns() + NS_PER_MS);
+        found = atomic_load_explicit(place, memory_order_acquire);
+    }
+    return true;
 }
 
 /* [former] A dead writer's reader works on till its next look: what it writes would be taken for the next
- * reader's. So it keeps the region, whose name goes, and another one is made. */
+ * reader's. So it is waited for; or it keeps the region, whose name goes, and another one is made. */
 static void create_region(void)
 {
     for (own_region(); !empty_readers_place(); own_region())

@@ -64,9 +64,11 @@ static enum outcome attempt(void)
         return NOT_READY;
     struct order order = shared->order;
     copied_once();
-    if (do_step(&order, &answer) == -1)
-        return refused(strerror(errno));
+    bool is_joined = do_step(&order, &answer) != -1;
+    const char *reason = strerror(errno);
     order.step = STEP_RUN;
+    if (!is_joined) /* what is half joined must not be run */
+        return do_step(&order, &answer) == -1 ? refused(reason) : ATTACHED;
     if (connection.transport == NULL || reserve_buffers(&buffers, connection.bytes) == -1 ||
         link_receive(&connection, buffers.in, connection.bytes) == -1 ||
         (do_step(&order, &answer) == -1 && errno != EINTR))

@@ -200,6 +200,18 @@ static void checks(void)
     ok("no batch finds its own letters in place", never_26);
 }
 
+/* A half that was suspended itself must not blame the other one for that. */
+static void suspensions(void)
+{
+    struct watch suspended = {.region = &region, .timeout_ms = 5000};
+    suspended.since = now_ns() - 10 * NS_PER_S;
+    suspended.next = now_ns() - 9 * NS_PER_S;
+    is_number("time in which this half was suspended doesn't count", watch_look(&suspended), 0);
+    suspended.since = now_ns() - 10 * NS_PER_S;
+    suspended.next = now_ns();
+    ok("... all other does", watch_look(&suspended) == -1 && errno == ETIMEDOUT);
+}
+
 int main(void)
 {
     share_region();
@@ -212,5 +224,6 @@ int main(void)
     lanes();
     layouts();
     checks();
+    suspensions();
     return done_testing();
 }

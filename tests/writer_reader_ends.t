@@ -8,9 +8,6 @@
 faults_work_here || exit
 lesson=writer_reader_bench
 name_halves
-is_stopped() { # PID
-    grep -q '^State:.T' "/proc/$1/status"
-}
 one_row() { # TRANSPORT SYNC, or -
     way=(latency --transport "$1" --size 100000 --count 50 --warmup 0)
     [ "$2" = - ] || way+=(--sync "$2")
@@ -52,6 +49,24 @@ ok 'a writer that is suspended before it begins is waited for' eventually has_sa
 kill -INT "$reader"
 ok '... till somebody stops that' ends "$reader" 130
 end_quietly KILL "$writer"
+
+one_row shm spin
+way[${#way[@]}-3]=100000000 # messages
+is_at_work() { # the bare flag has been bounced, or messages flow
+    [ "$(words 640 1 "/dev/shm$name")" -gt 0 ]
+}
+writer_reader_bench_writer writer
+start writer "${command[@]}"
+writer_reader_bench_reader reader
+start reader "${command[@]}"
+ok 'a pair is at work' eventually is_at_work
+kill -STOP "$writer"
+kill -INT "$reader"
+ends "$reader" 130
+ok '... another reader comes in the middle, and is refused' exits 1 "${command[@]}"
+ok '... and told why' says err "^reader: the writer \(pid $writer\) is in the middle of something with another reader"
+kill -CONT "$writer"
+ok '... the writer ends' ends "$writer" 1
 
 # --- what can't be done ----------------------------------------------------------------------
 
