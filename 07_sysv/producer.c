@@ -210,10 +210,10 @@ static void wait_for_acknowledgement(void)
             pipe_end.segment_id);
 }
 
-static void report(void)
+static void report(bool is_all)
 {
     live_line_erase(&line);
-    if (!stop_requested()) {
+    if (is_all) {
         char amount[24], rate[24];
         double seconds = seconds_since(start);
         note("%s written by the consumer in %.1f s, %s/s", bytes_text(amount, (double)sent_bytes),
@@ -239,6 +239,7 @@ int main(int argc, char **argv)
     start = now_ns();
     send_input();
     wait_for_acknowledgement();
-    report();
-    return exit_status();
+    bool is_all = is_acknowledged(); /* whatever signal comes then */
+    report(is_all);
+    return is_all ? 0 : exit_status();
 }

@@ -108,6 +108,21 @@ if can_preload; then
     ends "$late" 130
     ok 'nothing is left' nothing_of_ours
 
+    # The consumer has said that all is written, and stops; then the producer is stopped for good, and removes the set.
+    rm -f mark
+    echo words >sent
+    start_producer p sent
+    eventually is_waiting p
+    start c env FAULT=semop:3:-19 LD_PRELOAD="$work/fault.so" "$consumer" --key "$key"
+    eventually test -e mark
+    eventually is_stopped "$c"
+    kill -INT "$p"
+    ok 'a producer that is stopped when all is written knows it' ends "$p" 0
+    ok '... and says so' says p.err '6 bytes written by the consumer'
+    kill -CONT "$c"
+    ok '... and so does the consumer, though the set has gone' ends "$c" 0
+    ok '... which has written all' cmp -s sent c.out
+
     # All is acknowledged, and the producer dies before it has removed the set. The consumer lingers for a
     # second: this machine may be too slow for that once, but not three times.
     dies_in_the_end() {
