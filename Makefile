@@ -41,8 +41,8 @@ PROGRAMS   := $(foreach lesson,$(LESSONS),$($(lesson)_programs) $($(lesson)_benc
 TOOLS      := tools/clean_ipc
 UNIT_TESTS := $(patsubst %.c,%.t,$(wildcard tests/unit_*.c))
 HOOKED     := tests/hooked_writer
-LONG_TESTS := tests/sigmoid_exhaustive
-BINARIES   := $(PROGRAMS) $(PITFALLS) $(TOOLS) $(UNIT_TESTS) $(LONG_TESTS) $(HOOKED) tests/scribble
+EXHAUSTIVE := tests/sigmoid_exhaustive
+BINARIES   := $(PROGRAMS) $(PITFALLS) $(TOOLS) $(UNIT_TESTS) $(EXHAUSTIVE) $(HOOKED) tests/scribble
 MUTATIONS  := $(LESSONS:%=build/mutations/%)
 PARTS      := $(foreach lesson,$(LESSONS),$($(lesson)_parts:%.c=build/%.o))
 
@@ -57,7 +57,7 @@ STANDARD += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-poi
 endif
 COMPILE   = $(CC) $(STANDARD) $(WARNINGS) $(CFLAGS)
 
-.PHONY: all help $(LESSONS) mmap_file simd_processing pitfalls test test-programs test-exhaustive torture hostile \
+.PHONY: all help $(LESSONS) mmap_file simd_processing pitfalls tests test test-all test-programs test-exhaustive torture hostile \
 	verify races memcheck mutations fuzz coverage check-arm64 check-musl check-32bit check-macos recordings diagrams \
 	demo bench bench-all bench-writer_reader_bench plots lint format clean clean-ipc
 .DEFAULT_GOAL := all
@@ -161,10 +161,25 @@ pitfall-%: ## pitfall-NAME: one of them
 	@$(MAKE) --no-print-directory -s pitfalls/$*
 	@pitfalls/$*
 
+# Those that kill at many moments, make every call fail, build everything several times, or move a lot.
+LONG_TESTS := $(addprefix tests/,buffer_transfer_faults.t buffer_transfer_files.t countdown_crash.t coverage.t \
+	faults.t make.t mmap_db_builds.t mmap_db_crash.t mmap_db_faults.t pitfalls_mutants.t races.t ring_ends.t \
+	sysv_calls.t sysv_crash.t sysv_faults.t writer_reader_connect.t writer_reader_crash.t writer_reader_faults.t \
+	writer_reader_transports.t)
+TESTS := $(filter-out $(LONG_TESTS),$(sort $(wildcard tests/*.t) $(UNIT_TESTS)))
+PROVE := prove --jobs 8 --timer --failures --comments --exec ''
+
 test-programs: all $(PITFALLS) $(UNIT_TESTS) $(HOOKED) tests/scribble
 
-test: test-programs ## every test (TAP, run by prove)
-	@prove --jobs 8 --timer --failures --comments --exec '' tests/*.t
+# One a line; for tools/other_machine.sh.
+tests:
+	@printf '%s\n' $(TESTS)
+
+test: test-programs ## the tests, in two minutes (TAP, run by prove)
+	@$(PROVE) $(TESTS)
+
+test-all: test-programs ## every test, also the long ones: kills, failing calls, other builds
+	@$(PROVE) tests/*.t
 
 torture: all tests/scribble ## ROUNDS=1000 SEED=N: every lesson, killed and stopped at random moments
 	@tests/torture.sh $(or $(ROUNDS),1000) "$(SEED)" "$(LESSON)"
@@ -216,7 +231,7 @@ recordings: ## pictures/*.svg: terminals with lessons 02, 03 and 06 at work (nee
 diagrams: ## parses every Mermaid diagram (needs npm, which fetches the parser)
 	@tools/diagrams.sh
 
-test-exhaustive: $(LONG_TESTS) ## all 2^32 floats through every sigmoid (some minutes)
+test-exhaustive: $(EXHAUSTIVE) ## all 2^32 floats through every sigmoid (some minutes)
 	@prove --failures --comments --exec '' $^
 
 # The compiler writes down the headers it read, so that a change in one of them rebuilds the
@@ -224,7 +239,7 @@ test-exhaustive: $(LONG_TESTS) ## all 2^32 floats through every sigmoid (some mi
 DEPENDENCIES = -MMD -MP -MF build/$(subst /,-,$@).d
 BUILD_ONE    = $(COMPILE) $(DEPENDENCIES) -o $@ $< $(filter %.o,$^) $(LDFLAGS) $(LIBRARIES)
 
-$(PROGRAMS) $(PITFALLS) $(TOOLS) $(LONG_TESTS): %: %.c build/flags
+$(PROGRAMS) $(PITFALLS) $(TOOLS) $(EXHAUSTIVE): %: %.c build/flags
 	$(BUILD_ONE)
 
 $(UNIT_TESTS): %.t: %.c build/flags
@@ -251,7 +266,7 @@ $(PARTS): build/%.o: %.c build/flags
 $(foreach lesson,$(LESSONS),$(eval \
 	$($(lesson)_programs) $($(lesson)_benches) $(patsubst %.c,%.t,$(wildcard tests/unit_$(lesson)*.c)): \
 		$($(lesson)_parts:%.c=build/%.o)))
-$(LONG_TESTS): $(simd_parts:%.c=build/%.o)
+$(EXHAUSTIVE): $(simd_parts:%.c=build/%.o)
 $(TOOLS): $(writer_reader_bench_parts:%.c=build/%.o)
 
 -include $(wildcard build/*.d)
