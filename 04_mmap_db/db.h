@@ -77,7 +77,8 @@ int db_delete(struct db *db, const char *name);
 
 /* Walks over the live records, each a whole copy: begin with *cursor = 0. errno: ENOENT at the end,
  * EAGAIN as db_get. What is put or deleted meanwhile may be met or not; what is there all the time is
- * met exactly once. Damaged records are passed over. */
+ * met exactly once. Damaged records are passed over. (DB_READ_ONLY, after a crash of the machine and before
+ * the first writer's repair: a name whose delete was lost may be met twice; the higher sequence counts.) */
 int db_next(struct db *db, uint32_t *cursor, struct db_record *record);
 
 /* All that was put, by whoever, is on disk when it returns. */

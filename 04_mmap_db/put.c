@@ -142,7 +142,7 @@ static uint64_t time_now_ns(void)
 }
 
 /* [durable] One page: a record never lies across two. The index and the counts are derived, and how
- * often the file has grown follows from its size: none of them has to be on disk. */
+ * often the file has grown follows from its size: none of them has to be on disk. Deletes do, see below. */
 static int sync_record(const struct db *db, uint32_t id)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
