@@ -36,9 +36,9 @@ static inline int watch_look(struct watch *watch)
         watch->since = watch->next = now;
     if (now < watch->next)
         return 0;
-    int64_t late = now - watch->next;
-    if (late > NS_PER_S)
-        watch->since += late; /* this half was suspended: that is not the other's silence */
+    /* Time in which this half was suspended is not the other's silence. */
+    if (now - watch->next > NS_PER_S)
+        watch->since += now - watch->next;
     watch->next = now + LOOK_INTERVAL_MS * NS_PER_MS;
     if (region_fate(region_other_place(watch->region), watch->region->other) != NULL)
         errno = EPIPE;

@@ -78,12 +78,12 @@ static void leave(void)
     region_close(&pair.region);
 }
 
-/* [fit] Containers often have but 64 MB of shared memory: what doesn't fit is halved. */
+/* [fit] Containers often have but 64 MB of shared memory: what doesn't fit is halved. What a dead writer left
+ * is taken over in the size it has. */
 static void own_region(void)
 {
     struct region_format format = bench_format;
-    format.size_bytes =
-        region_leftover_bytes(pair.names.region, &bench_format); /* taken over as it is */
+    format.size_bytes = region_leftover_bytes(pair.names.region, &bench_format);
     if (format.size_bytes < REGION_BYTES_MIN || format.size_bytes > REGION_BYTES)
         format.size_bytes = REGION_BYTES;
     while (region_own(&pair.region, pair.names.region, &format) == -1) {
@@ -96,6 +96,8 @@ static void own_region(void)
     place_clear(pair.shared); /* what a dead writer had made */
 }
 
+enum { FORMER_READER_MS = 500 }; /* some looks */
+
 /* Empties the reader's place when whoever holds it has gone: the reader of a writer that died will, with
  * its next look, unless it is suspended. */
 static bool empty_readers_place(void)
@@ -103,7 +105,7 @@ static bool empty_readers_place(void)
     _Atomic struct region_claim *place = &pair.region.header->peer;
     struct region_claim nobody = {0, pair.region.mine.generation, REGION_FREE};
     struct region_claim found = atomic_load_explicit(place, memory_order_acquire);
-    int64_t deadline = deadline_after_ms(5 * LOOK_INTERVAL_MS);
+    int64_t deadline = deadline_after_ms(FORMER_READER_MS);
     while (!region_claim(place, &found, nobody)) {
         exit_if_stopped();
         if (deadline_passed(deadline))

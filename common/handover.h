@@ -133,11 +133,11 @@ static inline bool wait_a_little(struct peer_wait *wait)
     if (!backoff_wait(&wait->backoff))
         return false;
     int64_t now = now_ns();
+    /* [suspended] Time in which this half was suspended is not the other's silence. */
     if (wait->since == 0)
         wait->since = now;
     else if (now - wait->last > NS_PER_S)
-        wait->since +=
-            now - wait->last; /* [suspended] this half was: that is not the other's silence */
+        wait->since += now - wait->last;
     wait->last = now;
     return look_is_due(wait, now);
 }
