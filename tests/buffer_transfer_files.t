@@ -12,9 +12,10 @@ echo "# RANDOM_SEED=$RANDOM_SEED"
 
 # transfer BYTES [PRODUCER CONSUMER]: a random file arrives as it was.
 transfer() {
+    local patience=300 # a busy disk may need a minute
     head -c "$1" random >sent
     rm -f received
-    start p "${2:-$producer}" --name "$name" --timeout 0 --file sent # a busy disk may need a minute
+    start p "${2:-$producer}" --name "$name" --timeout 0 --file sent
     start c "${3:-$consumer}" --name "$name" --timeout 0 --output received
     ends "$p" 0 && ends "$c" 0 && cmp -s sent received
 }

@@ -47,7 +47,7 @@ cat >Makefile <<'END'
 all: 01_lesson/program
 01_lesson/program: 01_lesson/program.c
 	$(CC) $(CFLAGS) -o $@ $< $(LDFLAGS)
-test: all
+test-all: all
 	01_lesson/program
 clean:
 	rm -f 01_lesson/program

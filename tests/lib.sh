@@ -9,6 +9,7 @@ set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(mktemp -d)
 name=/t$$. # the dot: /t12 is not to be the beginning of /t123
+patience=50 # shorter than any time-out of a program
 tests_run=0
 tests_failed=0
 
@@ -78,10 +79,10 @@ start_consumer() { # LABEL [OPTION ...]
     start "$label" "$consumer" --name "$name" "$@"
 }
 
-# eventually COMMAND [ARGUMENT ...]: polls until it succeeds, for 30 s at most. Each time a little later, since
+# eventually COMMAND [ARGUMENT ...]: polls until it succeeds, for $patience seconds at most. Each time a little later, since
 # most of these commands are processes, which keep those from running that are waited for.
 eventually() {
-    local end=$((SECONDS + 31)) pause=5 # milliseconds
+    local end=$((SECONDS + patience)) pause=5 # milliseconds
     until "$@" >/dev/null 2>&1; do
         [ "$SECONDS" -lt "$end" ] || { echo "#   never came true: $*"; return 1; }
         read -r -t "0.0$(((pause += 5) / 10))" -u "$never" || true
