@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #define CHANNEL_CHUNK_BYTES (64 << 10)
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 
