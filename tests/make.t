@@ -21,7 +21,7 @@ ok 'make -j builds every lesson' make -j 4
 ok 'without a word' test ! -s "$work/out" -a ! -s "$work/err"
 ok 'a second make has nothing to do' command make -q
 ok 'make help' make help
-for target in all countdown run-NAME pitfalls pitfall-NAME demo test torture hostile verify races memcheck mutations \
+for target in all countdown run-NAME pitfalls pitfall-NAME demo test test-all torture hostile verify races memcheck mutations \
     fuzz coverage check-arm64 check-musl check-32bit check-macos bench lint format clean clean-ipc; do
     ok "help explains $target" says "$work/out" "^  .*$target"
 done
