@@ -72,7 +72,8 @@ for lesson in 03_ring_buffer 05_simd; do
     truncate -s "$(size_of $lesson)" "/dev/shm$name"
     start_producer p
     ok "$lesson: what was sized, and no more, by a producer that died is taken over" eventually head_passes 1
-    end_quietly KILL "$p"
+    kill -INT "$p"
+    ends "$p" 130
     rm "/dev/shm$name"
     head -c 4096 /dev/zero | tr '\0' '\1' >"/dev/shm$name"
     ok "$lesson: what is no ring is not used" exits 1 "$consumer" --name "$name"
