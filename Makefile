@@ -137,7 +137,7 @@ plots: ## lesson 06's pictures: latency and throughput by size, as SVG (needs gn
 		gnuplot -e "csv='build/bench.csv'" 06_writer_reader_bench/plots.gp; fi
 
 # SQLite and LMDB are measured beside it if their headers are there.
-RIVALS = $(foreach rival,lmdb sqlite3,$(if $(shell echo '\#include <$(rival).h>' | $(CC) -E - 2>/dev/null),$(rival)))
+RIVALS = $(foreach rival,lmdb sqlite3,$(shell $(CC) -E -include $(rival).h -x c /dev/null >/dev/null 2>&1 && echo $(rival)))
 
 bench-mmap_db: $(mmap_db_benches)
 	@mkdir -p build

@@ -75,6 +75,14 @@ else
     skip 'make format' 'clang-format is missing'
 fi
 
+# Headers that say nothing are enough to be found; nothing is compiled.
+rivals() {
+    command make -n bench-mmap_db "$@" 2>&1 | grep -oE -- '-(DBENCH_|l)(LMDB|lmdb|SQLITE|sqlite3)' | tr '\n' ' '
+}
+is 'libraries whose headers are missing are not measured' "$(rivals CC='cc -nostdinc')" ''
+mkdir headers && : >headers/lmdb.h && : >headers/sqlite3.h
+is '... those that are there are' "$(CPATH=$PWD/headers rivals)" '-DBENCH_LMDB -DBENCH_SQLITE -llmdb -lsqlite3 '
+
 if command -v gnuplot >/dev/null; then
     start reader 06_writer_reader_bench/reader --quiet --name "$name"
     06_writer_reader_bench/writer latency --transport pipe --size 64,1024 --count 10 --csv build/bench.csv --name "$name" >"$work/out" 2>&1
