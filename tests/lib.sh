@@ -79,13 +79,19 @@ start_consumer() { # LABEL [OPTION ...]
     start "$label" "$consumer" --name "$name" "$@"
 }
 
+# Without a program to start. In a shell of its own, since bash 5.2 leaves random signals blocked after a read whose time
+# was over before it began: SIGCHLD, so that no end was noticed any more, or SIGINT, for all that was started later.
+nap() { # SECONDS
+    (read -r -t "$1" -u "$never") || true
+}
+
 # eventually COMMAND [ARGUMENT ...]: polls until it succeeds, for $patience seconds at most. Each time a little later, since
 # most of these commands are processes, which keep those from running that are waited for.
 eventually() {
     local end=$((SECONDS + patience)) pause=5 # milliseconds
     until "$@" >/dev/null 2>&1; do
         [ "$SECONDS" -lt "$end" ] || { echo "#   never came true: $*"; return 1; }
-        read -r -t "0.0$(((pause += 5) / 10))" -u "$never" || true
+        nap "0.0$(((pause += 5) / 10))"
         [ "$pause" -lt 90 ] || pause=85
     done
 }
