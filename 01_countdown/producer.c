@@ -223,6 +223,7 @@ static bool my_turn(void)
 {
     const char *trouble =
         take_turn(writable, &countdown->header.peer, consumer, timeout_deadline(timeout_s));
+    /* A stop signal or the time-out may have come first: then the turn, if it is there, still counts. */
     if (trouble == NULL || sem_trywait(writable) == 0)
         acknowledged = sent;
     if (trouble != NULL && !stop_requested())

@@ -2,8 +2,8 @@
  *
  * Any number of processes open the same file and put, get, delete and walk at once. Writers take one
  * lock, readers none. Whatever instant a process is killed or the power fails, each record has its old
- * value or its new one. Link with the .c files beside this: db, check, grow, index, lock, open,
- * record, recover.
+ * value or its new one. Link with the .c files beside this that have no main(): check, crc, get, grow,
+ * header, index, lock, open, put, record, recover.
  *
  * Every function returns 0, or -1 with errno, but db_check; none exits, none prints. A struct db
  * belongs to one process. Its threads may all use it at once; a child of fork() may go on using it if

@@ -247,8 +247,8 @@ int index_double(struct db *db, uint32_t generation)
     return 0;
 }
 
-/* [odd] Whoever finds nothing while the number is odd, or has changed, has not looked; and who gets
- * the lock and finds it odd knows that its last owner died in here. */
+/* [odd] Whoever finds nothing while the number is odd, or has changed, can't know, and looks again;
+ * and who gets the lock and finds it odd knows that its last owner died in here. */
 void index_begin(struct db *db)
 {
     uint64_t sequence = atomic_load_explicit(&db->header->index_sequence, memory_order_relaxed);

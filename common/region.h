@@ -1,6 +1,9 @@
 /* region.h - the header that every shared region starts with: whose is it, is it ready, who joined
  *
- *   absent --shm_open(O_CREAT|O_EXCL)--> BUILDING --[publish]--> READY --> CLOSED --shm_unlink--> absent
+ *   absent --shm_open(O_CREAT|O_EXCL)--> BUILDING --[publish]--> READY --> CLOSED
+ *
+ * shm_unlink() comes before CLOSED where nothing outlives the owner (01, 02, 06); in a ring (03, 05) after
+ * it, when all is read.
  *
  * Owning a region is one compare-and-swap on header->owner, from nobody or from a dead process to
  * oneself. A process is the owner or the peer of a region, or it is a stranger to it: strangers
